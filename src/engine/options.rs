@@ -1,0 +1,46 @@
+//! What bounds a scan.
+
+use std::time::Duration;
+
+/// Bounds and goals of a scan. `Options::default()` is what the program does without flags.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long an attempt is waited for before it counts as unanswered (the hard deadline).
+    pub timeout: Duration,
+    /// How often a silent port is tried again at most.
+    pub retries: u8,
+    /// Wanted upper bound of the chance that an open port is missed, 0 to 1. The number of
+    /// attempts follows from it and from the loss met, up to `retries`.
+    pub miss: f64,
+    /// Connection attempts a second over the whole run, canaries and retries included.
+    pub rate: Option<f64>,
+    /// Sockets in use at once over the whole run.
+    pub max_sockets: usize,
+    /// Sockets in use at once for one host.
+    pub host_sockets: usize,
+    /// Lower bound of the adaptive (soft) deadline.
+    pub min_rtt_timeout: Duration,
+    /// Soft deadline while no round-trip time is known.
+    pub initial_rtt_timeout: Duration,
+    /// Probes in the window of a host at the start.
+    pub initial_window: usize,
+    /// Probe ports that a limit on refusals hides at the rate it allows, to tell closed from filtered.
+    pub exact: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            timeout: Duration::from_secs(1),
+            retries: 6,
+            miss: 1e-3,
+            rate: None,
+            max_sockets: 16_384,
+            host_sockets: 16_384,
+            min_rtt_timeout: Duration::from_millis(20),
+            initial_rtt_timeout: Duration::from_millis(400),
+            initial_window: 32,
+            exact: false,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The only I/O of a scan: the event loop and its sockets.
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::engine::{Counts, Options, Progress, Report};
+use crate::target::TargetSpace;
+
+/// What a running scan hands to its user.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A verdict, a complete host or a note.
+    Report(Report),
+    /// How far the run is; ten times a second at most.
+    Progress(Progress),
+}
+
+/// The end of a run.
+#[derive(Clone, Debug)]
+pub struct RunReport {
+    /// All probes by state; their sum is what was planned.
+    pub counts: Counts,
+    /// Hosts planned.
+    pub hosts: u64,
+    /// Chance that an open port was missed, over all hosts that answered; `None` if unknown.
+    pub miss: Option<f64>,
+    /// Hosts that never answered anything: for them the chance of a miss cannot be known.
+    pub silent_hosts: u64,
+    /// Connection attempts started.
+    pub attempts: u64,
+}
+
+/// What keeps a scan from starting or going on.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The system's event queue cannot be made or polled.
+    #[error("cannot use the system's event queue: {0}")]
+    Poll(#[source] std::io::Error),
+}
+
+/// Scans `space` within `options` and hands every event to `observe`, on the calling thread.
+///
+/// `cancel` set (from a signal handler or another thread) or `observe` returning `Break` ends the
+/// scan: what has no verdict yet is reported as unscanned, interrupted.
+pub fn scan(
+    space: TargetSpace,
+    options: Options,
+    cancel: &Arc<AtomicBool>,
+    observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<RunReport, ScanError> {
+    let _ = (space, options, cancel, observe);
+    unimplemented!()
+}
