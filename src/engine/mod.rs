@@ -2,8 +2,10 @@
 
 mod options;
 mod report;
+mod scanner;
 mod verdict;
 
 pub use options::Options;
-pub use report::{HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
+pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
+pub use scanner::{Action, Outcome, ProbeId, Scanner, Summary};
 pub use verdict::{Counts, Reason, State, Verdict};

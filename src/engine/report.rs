@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use super::verdict::{Counts, Reason, Verdict};
-use crate::target::Target;
+use crate::target::{PortSet, Target};
 
 /// One thing to tell. Ports come as they are found, a host after the last of its ports.
 #[derive(Clone, Debug)]
 pub enum Report {
-    /// A port has its verdict. Every planned probe is reported exactly once, here or in
-    /// [`HostReport::bulk`].
+    /// A port has its verdict. Every planned probe of a host that was begun is reported exactly
+    /// once, here or in a [`BulkReport`]; hosts that were never begun are only counted.
     Port(PortReport),
+    /// Many ports of one host have the same verdict at once.
+    Bulk(BulkReport),
     /// A host is complete.
     Host(HostReport),
     /// Something the engine decided or met that a user may want to know.
@@ -26,6 +28,17 @@ pub struct PortReport {
     pub port: u16,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+/// One verdict on all ports of a host that had none when it was given up or the run was ended.
+#[derive(Clone, Debug)]
+pub struct BulkReport {
+    /// The host.
+    pub target: Target,
+    /// The verdict on each of the ports.
+    pub verdict: Verdict,
+    /// The ports, ascending.
+    pub ports: PortSet,
 }
 
 /// A complete host: every planned port of it is counted.

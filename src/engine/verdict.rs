@@ -60,6 +60,9 @@ pub enum Reason {
     Interrupted,
     /// Unscanned: this machine had no descriptor, port or memory for it, however often it was tried.
     OutOfSockets,
+    /// Unscanned: the host had answered, then nothing of it did for longer than the scan waits, not
+    /// even ports known to answer: silence means nothing there.
+    PathLost,
     /// Unscanned: this machine has no route to the host, or its interface is down.
     NoRoute,
     /// Unscanned: this machine's own policy (firewall, sandbox, prohibit route) forbade the connection.
@@ -77,7 +80,7 @@ impl Reason {
             ConnRefused => State::Closed,
             PortUnreach | AdminProhibited | HostUnreach | NetUnreach | ProtoUnreach
             | TimeExceeded | IcmpError | NoResponse => State::Filtered,
-            Interrupted | OutOfSockets | NoRoute | LocalPolicy | BadAddress => State::Unscanned,
+            Interrupted | OutOfSockets | PathLost | NoRoute | LocalPolicy | BadAddress => State::Unscanned,
         }
     }
 
@@ -98,6 +101,7 @@ impl Reason {
             NoResponse => "no-response",
             Interrupted => "interrupted",
             OutOfSockets => "out-of-sockets",
+            PathLost => "path-lost",
             NoRoute => "no-route",
             LocalPolicy => "local-policy",
             BadAddress => "bad-address",
