@@ -34,72 +34,69 @@ pub(crate) struct Args {
     /// Ports to scan: 22,80,8000-8100,-1024,60000-,-,http [default: 1-1024]
     ///
     /// A comma-separated list of ports, ranges (open at either end: -1024, 60000-, and - for
-    /// 1-65535) and service names. Port 0 is scanned only when named. [default: 1-1024]
+    /// 1-65535) and service names. Port 0 is scanned only when named.
     #[arg(
         short,
         long,
         value_name = "SPEC",
         allow_hyphen_values = true,
-        hide_default_value = true
-    )]
+        help_heading = HOSTS)]
     pub(crate) ports: Option<String>,
 
     /// Ports to leave out, written as for --ports
-    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true, help_heading = HOSTS)]
     pub(crate) exclude_ports: Option<String>,
 
     /// The N ports most often found open; with --ports, those too
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) top_ports: Option<u32>,
 
     /// How long an attempt is waited for [default: 1s]
     ///
     /// Ends an attempt as unanswered: 1s, 500ms, 1.5s; a bare number is seconds. 1ms to 60s. An
-    /// answer that comes later is lost, so a short timeout can miss slow ports. [default: 1s]
-    #[arg(short, long, value_name = "DUR", value_parser = duration)]
+    /// answer that comes later is lost, so a short timeout can miss slow ports.
+    #[arg(short, long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
     pub(crate) timeout: Option<Duration>,
 
-    /// How often a silent port is tried again at most
+    /// How often a silent port is tried again at most [default: 6]
     ///
     /// 0 to 50. How often it is really tried follows from --miss and the loss met on the path.
-    /// [default: 6]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=50))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=50), help_heading = PACE)]
     pub(crate) retries: Option<u8>,
 
     /// Attempts a second at most, over the whole run: 500/s
     ///
     /// Retries included. Without it the network sets the pace.
-    #[arg(long, value_name = "N/s", value_parser = rate)]
+    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = PACE)]
     pub(crate) rate: Option<f64>,
 
-    /// Sockets in use at once at most, over the whole run
+    /// Sockets in use at most, over the whole run [default: 16384]
     ///
     /// The system's limit on open files is raised as far as it allows and kept to.
-    /// [default: 16384]
-    #[arg(long, value_name = "N", value_parser = sockets())]
+    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) max_sockets: Option<usize>,
 
-    /// Sockets in use at once at most for one host
-    #[arg(long, value_name = "N", value_parser = sockets())]
+    /// Sockets in use at most for one host [default: 16384]
+    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) host_sockets: Option<usize>,
 
-    /// Chance of missing an open port that is accepted, 0 to 1 [default: 0.001]
+    /// Accepted chance of missing an open port [default: 0.001]
     ///
     /// Silent ports are tried again, within --retries, until the chance that an open one was
-    /// missed, as estimated from the loss on the path, is below it. [default: 0.001]
-    #[arg(long, value_name = "P", value_parser = chance)]
+    /// missed, as estimated from the loss on the path, is below it.
+    #[arg(long, value_name = "P", value_parser = chance, help_heading = PACE)]
     pub(crate) miss: Option<f64>,
 
-    /// Tell closed from filtered however long a limit on refusals makes it take
-    #[arg(long)]
+    /// Tell closed from filtered, however slowly refusals come
+    #[arg(long, help_heading = PACE)]
     pub(crate) exact: bool,
 
-    /// The shortest time after which a silent port may be tried again
-    #[arg(long, value_name = "DUR", value_parser = duration)]
+    /// A silent port is not tried again before [default: 20ms]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
     pub(crate) min_rtt_timeout: Option<Duration>,
 
-    /// The same while no round-trip time is known
-    #[arg(long, value_name = "DUR", value_parser = duration)]
+    /// The same while no round-trip time is known [default: 400ms]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
     pub(crate) initial_rtt_timeout: Option<Duration>,
 
     /// Other defaults for several options; a flag given wins
@@ -107,27 +104,27 @@ pub(crate) struct Args {
     /// polite: --rate 100/s --max-sockets 256 --host-sockets 32, 4 ports at once to begin with.
     /// aggressive: --retries 2 --min-rtt-timeout 10ms --initial-rtt-timeout 200ms, 256 ports at
     /// once to begin with.
-    #[arg(long, value_name = "HOW", value_enum, default_value = "normal")]
+    #[arg(long, value_name = "HOW", value_enum, default_value = "normal", help_heading = PACE)]
     pub(crate) timing: Timing,
 
     /// Scan all addresses of a host name, not only the first
-    #[arg(long)]
+    #[arg(long, help_heading = HOSTS)]
     pub(crate) all_addresses: bool,
 
     /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6")]
+    #[arg(short = '4', conflicts_with = "ipv6", help_heading = HOSTS)]
     pub(crate) ipv4: bool,
 
     /// IPv6 only
-    #[arg(short = '6')]
+    #[arg(short = '6', help_heading = HOSTS)]
     pub(crate) ipv6: bool,
 
     /// Format of the results
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", help_heading = RESULTS)]
     pub(crate) format: Format,
 
     /// Write the results to FILE, - for standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = RESULTS)]
     pub(crate) output: Option<PathBuf>,
 
     /// List ports in these states too: closed, filtered, unscanned, all
@@ -135,31 +132,35 @@ pub(crate) struct Args {
     /// Open ports are always listed, those of a host that accepts every connection only with
     /// --show open (or any other). Several states: --show closed,filtered. Counts and sums are of
     /// all states, whatever is listed.
-    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',', help_heading = RESULTS)]
     pub(crate) show: Vec<ShowState>,
 
     /// Seed of the order of hosts and ports [default: random]
     ///
     /// The same seed and targets give the same order. The run line of ndjson and -v state it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) seed: Option<u64>,
 
     /// Nothing on standard error but errors
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
     pub(crate) quiet: bool,
 
     /// Tell reasons, and what is decided on the way
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = RESULTS)]
     pub(crate) verbose: bool,
 
     /// Colour in text; auto: on a terminal, if NO_COLOR is not set
-    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", help_heading = RESULTS)]
     pub(crate) color: Color,
 
     /// No progress bar; there is none where standard error is no terminal
-    #[arg(long)]
+    #[arg(long, help_heading = RESULTS)]
     pub(crate) no_progress: bool,
 }
+
+const HOSTS: &str = "Ports and addresses";
+const PACE: &str = "Pace and patience";
+const RESULTS: &str = "Results";
 
 const MORE: &str = "\
 Examples:
@@ -173,9 +174,9 @@ Examples:
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
   1    the results could not be written, or the system refused the event queue
-  2    wrong usage, or a target that cannot be read or resolved (with several
-       targets the others are scanned, and the wrong ones named again at the end)
-  3    incomplete: something is unscanned, or the reader of the results went away
+  2    wrong usage, or a target that cannot be read or resolved; others are
+       scanned, and the wrong ones are named again at the end
+  3    incomplete: something is unscanned, or nobody reads the results
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
 
 /// Reads the command line. What ends the program, help or a usage error, is printed here.
@@ -352,6 +353,37 @@ mod tests {
         ] {
             let args = Args::try_parse_from(args).expect("valid");
             assert!(args.ports.is_some_and(|ports| ports.starts_with('-')));
+        }
+    }
+
+    #[test]
+    fn help_states_the_defaults() {
+        use nishad::engine::Options;
+        let normal = Options::default();
+        let help = Args::command().render_help().to_string();
+        // Wrapping may break a line anywhere.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (flag, default) in [
+            ("--timeout <DUR>", format!("{:?}", normal.timeout)),
+            ("--retries <N>", normal.retries.to_string()),
+            ("--max-sockets <N>", normal.max_sockets.to_string()),
+            ("--host-sockets <N>", normal.host_sockets.to_string()),
+            ("--miss <P>", normal.miss.to_string()),
+            (
+                "--min-rtt-timeout <DUR>",
+                format!("{:?}", normal.min_rtt_timeout),
+            ),
+            (
+                "--initial-rtt-timeout <DUR>",
+                format!("{:?}", normal.initial_rtt_timeout),
+            ),
+        ] {
+            let (_, after) = help.split_once(flag).expect(flag);
+            let (_, after) = after.split_once("[default: ").expect(flag);
+            assert!(
+                after.starts_with(&format!("{default}]")),
+                "{flag}: {after:.20}"
+            );
         }
     }
 

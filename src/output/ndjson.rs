@@ -31,8 +31,11 @@ pub struct Ndjson {
     args: Vec<String>,
     seed: u64,
     /// Open ports held back of hosts that seem to accept everything, until the host report says.
-    suspects: HashMap<(IpAddr, u32), Vec<(u16, Verdict, Timestamp)>>,
+    suspects: HashMap<(IpAddr, u32), Vec<Held>>,
 }
+
+/// A port, its verdict, and when it was found.
+type Held = (u16, Verdict, Timestamp);
 
 impl Ndjson {
     /// NDJSON with port lines for the states of `show`; `args` and `seed` are for the run line.

@@ -42,10 +42,6 @@ impl Reasons {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    pub(super) fn total(&self) -> u64 {
-        self.0.iter().map(|(_, n)| n).sum()
-    }
 }
 
 impl fmt::Display for Reasons {
@@ -73,7 +69,6 @@ mod tests {
         tally.merge(&other);
         let unscanned = tally.of(State::Unscanned);
         assert_eq!(unscanned.to_string(), "7 interrupted, 2 out-of-sockets");
-        assert_eq!(unscanned.total(), 9);
         assert!(tally.of(State::Open).is_empty());
     }
 }
