@@ -4,6 +4,7 @@ mod options;
 mod report;
 mod scanner;
 mod verdict;
+mod wheel;
 
 pub use options::Options;
 pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
