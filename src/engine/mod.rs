@@ -1,7 +1,11 @@
 //! When and how to scan: pure, without sockets and clocks.
 
+mod loss;
 mod options;
+mod pace;
+mod path;
 mod report;
+mod rtt;
 mod scanner;
 mod verdict;
 mod wheel;
