@@ -151,7 +151,7 @@ impl Pace {
 
     /// Ends a round of growth when it is due; `round_trip` is its length where known.
     pub fn on_time(&mut self, now: Instant, round_trip: Option<Duration>, queueing: bool) {
-        if self.round_end.is_some_and(|end| now < end) {
+        if !self.round_is_over(now) {
             return;
         }
         let grow = self.window_was_full && !self.bad_in_round && !queueing && self.limit.is_none();
@@ -162,6 +162,11 @@ impl Pace {
         self.bad_in_round = false;
         let length = round_trip.map_or(ROUND_MAX, |rtt| (rtt * 2).clamp(ROUND_MIN, ROUND_MAX));
         self.round_end = Some(now + length);
+    }
+
+    /// Whether [`on_time`](Self::on_time) is due.
+    pub fn round_is_over(&self, now: Instant) -> bool {
+        self.round_end.is_none_or(|end| now >= end)
     }
 
     /// When the present round of growth ends, if the window is what holds sending back.
