@@ -31,12 +31,20 @@ impl Canaries {
     /// The port at `index` was found open, or closed.
     pub fn add(&mut self, index: u32, open: bool) {
         if self.kept.len() < KEPT {
-            self.kept.push(Canary { index, open, misses: 0 });
+            self.kept.push(Canary {
+                index,
+                open,
+                misses: 0,
+            });
         } else if open {
             // The last closed one stays: it tells a limit on refusals.
             let mut closed = self.kept.iter_mut().filter(|canary| !canary.open);
             if let (Some(first), Some(_)) = (closed.next(), closed.next()) {
-                *first = Canary { index, open, misses: 0 };
+                *first = Canary {
+                    index,
+                    open,
+                    misses: 0,
+                };
             }
         }
     }
@@ -56,7 +64,11 @@ impl Canaries {
     pub fn next(&mut self, closed_only: bool) -> Option<(u32, bool)> {
         let (has_open, has_closed) = (self.has_open(), self.kept.iter().any(|canary| !canary.open));
         self.asked = (self.asked + 1) % CLOSED_EVERY;
-        let open = if closed_only { !has_closed } else { has_open && (self.asked != 0 || !has_closed) };
+        let open = if closed_only {
+            !has_closed
+        } else {
+            has_open && (self.asked != 0 || !has_closed)
+        };
         for _ in 0..self.kept.len() {
             self.turn = (self.turn + 1) % self.kept.len() as u8;
             let canary = self.kept[usize::from(self.turn)];

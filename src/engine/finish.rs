@@ -15,9 +15,15 @@ impl Scanner {
     /// ports without an answer and without enough silence get `rest`.
     pub(super) fn finish(&mut self, slot: u32, rest: Option<Reason>, now: Instant) {
         let host = &self.hosts[slot as usize];
-        let keys = if host.live > 0 { self.probes.of_host(Some(slot)) } else { host.asked.clone() };
+        let keys = if host.live > 0 {
+            self.probes.of_host(Some(slot))
+        } else {
+            host.asked.clone()
+        };
         for key in keys {
-            self.actions.push_back(Action::Close { id: self.probes.id(key) });
+            self.actions.push_back(Action::Close {
+                id: self.probes.id(key),
+            });
             self.remove(key);
         }
         self.wakes.stop(slot);
@@ -28,11 +34,21 @@ impl Scanner {
         }
         let trust = host.trust();
         for ((reason, attempts), ports) in self.unanswered(&host, rest) {
-            let verdict = Verdict { reason, attempts, rtt: None, from: None };
+            let verdict = Verdict {
+                reason,
+                attempts,
+                rtt: None,
+                from: None,
+            };
             host.counts.add(reason.state(), ports.len() as u64);
             self.counts.add(reason.state(), ports.len() as u64);
             let (target, ports) = (host.target.clone(), ports.into_iter().collect::<PortSet>());
-            self.actions.push_back(Action::Report(Report::Bulk(BulkReport { target, verdict, ports })));
+            self.actions
+                .push_back(Action::Report(Report::Bulk(BulkReport {
+                    target,
+                    verdict,
+                    ports,
+                })));
         }
         debug_assert_eq!(host.counts.total(), u64::from(self.space.ports()));
         self.add_to_summary(&trust, &host.counts);
@@ -45,8 +61,19 @@ impl Scanner {
                 attempts: host.wanted,
             });
         }
-        let Host { target, counts, started, .. } = host;
-        let report = HostReport { target, counts, started, finished: now, trust };
+        let Host {
+            target,
+            counts,
+            started,
+            ..
+        } = host;
+        let report = HostReport {
+            target,
+            counts,
+            started,
+            finished: now,
+            trust,
+        };
         self.actions.push_back(Action::Report(Report::Host(report)));
     }
 
@@ -57,7 +84,9 @@ impl Scanner {
         }
         self.ending = Some(reason);
         for key in self.probes.of_host(None) {
-            self.actions.push_back(Action::Close { id: self.probes.id(key) });
+            self.actions.push_back(Action::Close {
+                id: self.probes.id(key),
+            });
             self.remove(key);
         }
     }
@@ -70,7 +99,10 @@ impl Scanner {
         }
         let never_begun = self.total_hosts() - self.next_host;
         self.next_host = self.total_hosts();
-        self.counts.add(reason.state(), never_begun.saturating_mul(u64::from(self.space.ports())));
+        self.counts.add(
+            reason.state(),
+            never_begun.saturating_mul(u64::from(self.space.ports())),
+        );
         false
     }
 
@@ -84,7 +116,10 @@ impl Scanner {
                 (_, Some(rest)) => rest,
             };
             let port = self.space.port(&host.order, index);
-            groups.entry((reason, host.ledger.made(index))).or_default().push(port);
+            groups
+                .entry((reason, host.ledger.made(index)))
+                .or_default()
+                .push(port);
         }
         groups
     }

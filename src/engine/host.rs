@@ -93,7 +93,13 @@ pub enum Next {
 }
 
 impl Host {
-    pub fn new(target: Target, order: PortOrder, ports: u32, options: &Options, now: Instant) -> Host {
+    pub fn new(
+        target: Target,
+        order: PortOrder,
+        ports: u32,
+        options: &Options,
+        now: Instant,
+    ) -> Host {
         Host {
             target,
             order,
@@ -124,7 +130,8 @@ impl Host {
 
     /// What may be sent now, `None` if nothing.
     pub fn next(&mut self, options: &Options, now: Instant) -> Option<Next> {
-        if self.pause_until.is_some_and(|until| until > now) || self.pace.wait_until(now).is_some() {
+        if self.pause_until.is_some_and(|until| until > now) || self.pace.wait_until(now).is_some()
+        {
             return None;
         }
         if self.canary_due(options).is_some_and(|due| due <= now) {
@@ -135,14 +142,24 @@ impl Host {
         if self.path.lost_since().is_some() || holds_all || !wants || !self.pace.has_room() {
             return None;
         }
-        Some(if self.ledger.has_fresh() { Next::Fresh } else { Next::Again })
+        Some(if self.ledger.has_fresh() {
+            Next::Fresh
+        } else {
+            Next::Again
+        })
     }
 
     /// When to ask [`next`](Self::next) again although nothing happened.
     pub fn wake_at(&self, options: &Options, now: Instant) -> Option<Instant> {
-        let wants = self.path.lost_since().is_none() && (self.ledger.has_fresh() || self.ledger.queued() > 0);
-        let blocked = self.pause_until.filter(|until| *until > now).max(self.pace.wait_until(now));
-        let canary = self.canary_due(options).map(|due| due.max(blocked.unwrap_or(due)));
+        let wants = self.path.lost_since().is_none()
+            && (self.ledger.has_fresh() || self.ledger.queued() > 0);
+        let blocked = self
+            .pause_until
+            .filter(|until| *until > now)
+            .max(self.pace.wait_until(now));
+        let canary = self
+            .canary_due(options)
+            .map(|due| due.max(blocked.unwrap_or(due)));
         let send = blocked.filter(|_| wants);
         let round = self.pace.round_end().filter(|_| wants);
         let look = self.pace.next_look().filter(|_| self.live > 0);
@@ -162,14 +179,28 @@ impl Host {
         if self.quiet == 0 {
             return None;
         }
-        let rare = self.pace.rate().map_or(Duration::ZERO, |rate| Duration::from_secs_f64(CANARY_SHARE / rate));
-        let gap = (srtt / 2).clamp(CANARY_MIN, CANARY_MAX).max(rare.min(options.timeout));
-        Some(last + if self.quiet >= QUIET { gap } else { gap * LEISURE })
+        let rare = self.pace.rate().map_or(Duration::ZERO, |rate| {
+            Duration::from_secs_f64(CANARY_SHARE / rate)
+        });
+        let gap = (srtt / 2)
+            .clamp(CANARY_MIN, CANARY_MAX)
+            .max(rare.min(options.timeout));
+        Some(
+            last + if self.quiet >= QUIET {
+                gap
+            } else {
+                gap * LEISURE
+            },
+        )
     }
 
     /// How long an answer is expected to take at most.
     pub fn soft_timeout(&self, options: &Options) -> Duration {
-        self.rtt.soft_timeout(options.initial_rtt_timeout, options.min_rtt_timeout, options.timeout)
+        self.rtt.soft_timeout(
+            options.initial_rtt_timeout,
+            options.min_rtt_timeout,
+            options.timeout,
+        )
     }
 
     /// Whether round trips have grown as they do when a queue fills.
@@ -179,19 +210,36 @@ impl Host {
 
     /// Trials that tell about the path: not refusals that the host holds back.
     pub fn trials(&self) -> Trials {
-        if self.refusals_limited { self.open_trials } else { self.open_trials.plus(self.closed_trials) }
+        if self.refusals_limited {
+            self.open_trials
+        } else {
+            self.open_trials.plus(self.closed_trials)
+        }
     }
 
     /// Whether canaries of this kind tell about the path.
     pub fn tells_path(&self, open: bool, exact: bool) -> bool {
-        if exact && self.refusals_limited { !open } else { open || !self.canaries.has_open() }
+        if exact && self.refusals_limited {
+            !open
+        } else {
+            open || !self.canaries.has_open()
+        }
     }
 
     /// Works out anew how often a silent port is to be tried.
     pub fn want(&mut self, options: &Options, path_trials: Trials) {
-        let trials = if self.canaries.is_empty() { path_trials } else { self.trials() };
+        let trials = if self.canaries.is_empty() {
+            path_trials
+        } else {
+            self.trials()
+        };
         let most = most_attempts(options);
-        let wanted = trials.attempts_for(options.miss, self.counts.open, least_attempts(options), most);
+        let wanted = trials.attempts_for(
+            options.miss,
+            self.counts.open,
+            least_attempts(options),
+            most,
+        );
         if wanted > self.wanted {
             self.ledger.restage_all(wanted);
         }
@@ -219,7 +267,10 @@ fn share(trials: Trials) -> f64 {
 
 /// Attempts that `options` allow on a silent port.
 pub fn most_attempts(options: &Options) -> u8 {
-    options.retries.saturating_add(1).min(super::ledger::MAX_COUNTED)
+    options
+        .retries
+        .saturating_add(1)
+        .min(super::ledger::MAX_COUNTED)
 }
 
 fn least_attempts(options: &Options) -> u8 {

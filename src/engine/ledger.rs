@@ -21,8 +21,14 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, Default)]
 struct Port(u16);
 
-const STAGES: [Stage; 6] =
-    [Stage::Fresh, Stage::Window, Stage::Parked, Stage::Queued, Stage::Silent, Stage::Done];
+const STAGES: [Stage; 6] = [
+    Stage::Fresh,
+    Stage::Window,
+    Stage::Parked,
+    Stage::Queued,
+    Stage::Silent,
+    Stage::Done,
+];
 
 /// Most attempts that can count as silent: four bits.
 pub const MAX_COUNTED: u8 = 15;
@@ -34,7 +40,10 @@ pub const MAX_PARKED: u8 = 7;
 impl Port {
     fn stage(self) -> Stage {
         // Only `with_stage` writes these bits, from a Stage; the last one stands for the two values it never writes.
-        STAGES.get(usize::from(self.0 & 7)).copied().unwrap_or(Stage::Done)
+        STAGES
+            .get(usize::from(self.0 & 7))
+            .copied()
+            .unwrap_or(Stage::Done)
     }
     fn with_stage(self, stage: Stage) -> Port {
         Port(self.0 & !7 | stage as u16)
@@ -64,7 +73,14 @@ pub struct Ledger {
 impl Ledger {
     /// `len` ports, none of them tried.
     pub fn new(len: u32) -> Ledger {
-        Ledger { ports: vec![Port::default(); len as usize], fresh: 0, queued: 0, silent: 0, done: 0, sweep: 0 }
+        Ledger {
+            ports: vec![Port::default(); len as usize],
+            fresh: 0,
+            queued: 0,
+            silent: 0,
+            done: 0,
+            sweep: 0,
+        }
     }
 
     /// Number of ports.
@@ -183,7 +199,11 @@ impl Ledger {
             return;
         }
         let stage = if port.counted() >= wanted || (port.counted() > 0 && port.made() >= MAX_MADE) {
-            if port.parked() == 0 { Stage::Silent } else { Stage::Parked }
+            if port.parked() == 0 {
+                Stage::Silent
+            } else {
+                Stage::Parked
+            }
         } else if port.counted() + port.parked() < wanted && port.parked() < MAX_PARKED {
             Stage::Queued
         } else {
@@ -204,7 +224,11 @@ impl Ledger {
 
     /// The least number of counted attempts of a silent port.
     pub fn least_counted(&self) -> Option<u8> {
-        self.ports.iter().filter(|port| port.stage() == Stage::Silent).map(|port| port.counted()).min()
+        self.ports
+            .iter()
+            .filter(|port| port.stage() == Stage::Silent)
+            .map(|port| port.counted())
+            .min()
     }
 
     fn set_stage(&mut self, index: u32, stage: Stage) {
@@ -237,7 +261,10 @@ mod tests {
             assert_eq!(ledger.stage(index) == Stage::Silent, attempt == 3);
             assert_eq!(ledger.next_queued().is_some(), attempt < 3);
         }
-        assert_eq!((ledger.made(index), ledger.counted(index), ledger.silent()), (3, 3, 1));
+        assert_eq!(
+            (ledger.made(index), ledger.counted(index), ledger.silent()),
+            (3, 3, 1)
+        );
         ledger.restage_all(4);
         assert_eq!(ledger.stage(index), Stage::Queued);
     }
@@ -253,7 +280,11 @@ mod tests {
         ledger.park(0, 2);
         assert_eq!(ledger.stage(0), Stage::Parked);
         ledger.unpark(0, false, 2);
-        assert_eq!(ledger.stage(0), Stage::Queued, "an attempt that did not count is made again");
+        assert_eq!(
+            ledger.stage(0),
+            Stage::Queued,
+            "an attempt that did not count is made again"
+        );
     }
 
     #[test]

@@ -30,8 +30,13 @@ impl Trials {
 
     /// Chance that `attempts` on an open port all go unanswered.
     pub fn all_lost(&self, attempts: u8) -> f64 {
-        let (lost, all) = (PRIOR_LOST + self.lost, PRIOR_LOST + PRIOR_OK + self.ok + self.lost);
-        (0..attempts).map(|i| (lost + f64::from(i)) / (all + f64::from(i))).product()
+        let (lost, all) = (
+            PRIOR_LOST + self.lost,
+            PRIOR_LOST + PRIOR_OK + self.ok + self.lost,
+        );
+        (0..attempts)
+            .map(|i| (lost + f64::from(i)) / (all + f64::from(i)))
+            .product()
     }
 
     /// Chance that an open port was missed, after `found` open ones and `attempts` on each silent
@@ -43,12 +48,17 @@ impl Trials {
 
     /// The least number of attempts in `least..=most` that brings [`miss`](Self::miss) to `bound`.
     pub fn attempts_for(&self, bound: f64, found: u64, least: u8, most: u8) -> u8 {
-        (least..most).find(|k| self.miss(found, *k) <= bound).unwrap_or(most)
+        (least..most)
+            .find(|k| self.miss(found, *k) <= bound)
+            .unwrap_or(most)
     }
 
     /// Both kinds of trials together.
     pub fn plus(self, other: Trials) -> Trials {
-        Trials { ok: self.ok + other.ok, lost: self.lost + other.lost }
+        Trials {
+            ok: self.ok + other.ok,
+            lost: self.lost + other.lost,
+        }
     }
 }
 
@@ -58,10 +68,16 @@ mod tests {
 
     #[test]
     fn a_clean_path_needs_two_attempts_and_a_lossy_one_more() {
-        let clean = Trials { ok: 100.0, lost: 0.0 };
+        let clean = Trials {
+            ok: 100.0,
+            lost: 0.0,
+        };
         assert_eq!(clean.attempts_for(1e-3, 16, 2, 7), 2);
         // 3% each way: p = 5.9%; 123 p^5 / (1 - p^5) is the first below 1e-3.
-        let lossy = Trials { ok: 9_410.0, lost: 590.0 };
+        let lossy = Trials {
+            ok: 9_410.0,
+            lost: 590.0,
+        };
         assert_eq!(lossy.attempts_for(1e-3, 122, 2, 7), 5);
         assert_eq!(Trials { ok: 1.0, lost: 9.0 }.attempts_for(1e-3, 1, 2, 7), 7);
     }
@@ -69,7 +85,10 @@ mod tests {
     #[test]
     fn few_trials_leave_doubt() {
         let few = Trials { ok: 5.0, lost: 0.0 };
-        let many = Trials { ok: 500.0, lost: 0.0 };
+        let many = Trials {
+            ok: 500.0,
+            lost: 0.0,
+        };
         assert!(few.all_lost(2) > 100.0 * many.all_lost(2));
     }
 
@@ -78,7 +97,10 @@ mod tests {
         for (ok, lost) in [(0.0, 0.0), (0.0, 1e9), (1e9, 0.0), (3.0, 4.0)] {
             for attempts in 0..=16 {
                 let miss = Trials { ok, lost }.miss(u64::MAX - 1, attempts);
-                assert!((0.0..=1.0).contains(&miss), "{ok} {lost} {attempts}: {miss}");
+                assert!(
+                    (0.0..=1.0).contains(&miss),
+                    "{ok} {lost} {attempts}: {miss}"
+                );
             }
         }
     }

@@ -130,7 +130,9 @@ impl Pace {
         }
         self.sent.count(now);
         if let Some(rate) = self.rate() {
-            let due = self.next_send.map_or(now, |at| at.max(now.checked_sub(CATCH_UP).unwrap_or(now)));
+            let due = self
+                .next_send
+                .map_or(now, |at| at.max(now.checked_sub(CATCH_UP).unwrap_or(now)));
             self.next_send = Some(due + Duration::from_secs_f64(1.0 / rate));
         }
     }
@@ -144,7 +146,10 @@ impl Pace {
     /// A probe was answered; `queueing` if round trips have become long against the shortest.
     pub fn on_answer(&mut self, now: Instant, queueing: bool) {
         self.answered.count(now);
-        if self.limit.is_none() && !queueing && (self.window_was_full || self.in_window as f64 > self.window / 2.0) {
+        if self.limit.is_none()
+            && !queueing
+            && (self.window_was_full || self.in_window as f64 > self.window / 2.0)
+        {
             self.window = (self.window + 1.0).min(self.ceiling);
         }
     }
@@ -192,7 +197,11 @@ impl Pace {
             return None;
         }
         let rate = self.sent.rate(now);
-        let delivered = self.answered.rate(now).max(rate * (1.0 - both.loss())).max(RATE_MIN);
+        let delivered = self
+            .answered
+            .rate(now)
+            .max(rate * (1.0 - both.loss()))
+            .max(RATE_MIN);
         if delivered >= rate {
             return None;
         }
@@ -228,7 +237,10 @@ impl Pace {
             return None;
         }
         if judged && loss > self.own_loss + LOWER_ABOVE {
-            let delivered = answered.max(sent * (1.0 - loss)).max(RATE_MIN).min(limit.rate);
+            let delivered = answered
+                .max(sent * (1.0 - loss))
+                .max(RATE_MIN)
+                .min(limit.rate);
             let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
             let doubt_from = limit.trials.first_sent.unwrap_or(limit.since);
             let found = self.hold(now, delivered, loss, first_rate, doubt_from);
@@ -278,7 +290,14 @@ impl Pace {
         self.window as usize
     }
 
-    fn hold(&mut self, now: Instant, rate: f64, loss: f64, first_rate: f64, doubt_from: Instant) -> Found {
+    fn hold(
+        &mut self,
+        now: Instant,
+        rate: f64,
+        loss: f64,
+        first_rate: f64,
+        doubt_from: Instant,
+    ) -> Found {
         self.limit = Some(Limit {
             rate,
             first_loss: loss,
@@ -289,7 +308,11 @@ impl Pace {
             raises: 0,
         });
         self.next_send = self.next_send.or(Some(now));
-        Found { rate, loss, doubt_from }
+        Found {
+            rate,
+            loss,
+            doubt_from,
+        }
     }
 }
 
@@ -323,7 +346,11 @@ impl Batch {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        Batch { ok: self.ok + other.ok, lost: self.lost + other.lost, first_sent }
+        Batch {
+            ok: self.ok + other.ok,
+            lost: self.lost + other.lost,
+            first_sent,
+        }
     }
 }
 
@@ -358,8 +385,14 @@ impl Meter {
     fn rate(&mut self, now: Instant) -> f64 {
         self.turn(now);
         let age = now.saturating_duration_since(self.since.unwrap_or(now));
-        let span = age + if self.before.is_some() { Self::BUCKET } else { Duration::ZERO };
-        f64::from(self.now + self.before.unwrap_or(0)) / span.max(Duration::from_millis(10)).as_secs_f64()
+        let span = age
+            + if self.before.is_some() {
+                Self::BUCKET
+            } else {
+                Duration::ZERO
+            };
+        f64::from(self.now + self.before.unwrap_or(0))
+            / span.max(Duration::from_millis(10)).as_secs_f64()
     }
 }
 
@@ -395,7 +428,10 @@ mod tests {
                 sent += 1;
             }
         }
-        assert!((998..=1_001).contains(&sent), "{sent} in two seconds at 500 a second");
+        assert!(
+            (998..=1_001).contains(&sent),
+            "{sent} in two seconds at 500 a second"
+        );
     }
 
     #[test]
@@ -405,7 +441,10 @@ mod tests {
         for n in 0..1_000u32 {
             pace.on_sent(t + n * MS, false);
             if n % 10 == 0 {
-                assert_eq!(pace.on_trial(t + n * MS, n % 100 != 0, t + (n + 5) * MS), None);
+                assert_eq!(
+                    pace.on_trial(t + n * MS, n % 100 != 0, t + (n + 5) * MS),
+                    None
+                );
             }
         }
         let found = (100..120u32).find_map(|n| {

@@ -55,12 +55,24 @@ pub enum Belief {
 impl Path {
     /// A path of which nothing is known.
     pub fn new() -> Path {
-        Path { goods: Ring::new(), last_good: None, doubts: Ring::new(), open_doubt: None, streak: 0, lost_since: None }
+        Path {
+            goods: Ring::new(),
+            last_good: None,
+            doubts: Ring::new(),
+            open_doubt: None,
+            streak: 0,
+            lost_since: None,
+        }
     }
 
     /// A probe sent at `sent` was answered. Remembers no more than one such moment a `spacing`.
     /// Returns how long the path had been lost, if this finds it again.
-    pub fn on_answer(&mut self, sent: Instant, now: Instant, spacing: Duration) -> Option<Duration> {
+    pub fn on_answer(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        spacing: Duration,
+    ) -> Option<Duration> {
         if self.goods.last().is_none_or(|last| sent >= last + spacing) {
             self.goods.push(sent);
         }
@@ -72,20 +84,36 @@ impl Path {
         self.doubts.push((doubt.from, sent));
         self.open_doubt = None;
         self.streak = 0;
-        self.lost_since.take().map(|since| now.saturating_duration_since(since))
+        self.lost_since
+            .take()
+            .map(|since| now.saturating_duration_since(since))
     }
 
     /// A canary sent at `sent` was not answered in the time its answer should have taken. Returns
     /// whether the path counts as lost from now on.
     pub fn on_canary_lost(&mut self, sent: Instant, now: Instant) -> bool {
-        let from = self.goods.iter().filter(|good| *good <= sent).max().unwrap_or(sent);
-        match self.goods.iter().filter(|good| *good > sent).min().or(self.last_good.filter(|good| *good > sent)) {
+        let from = self
+            .goods
+            .iter()
+            .filter(|good| *good <= sent)
+            .max()
+            .unwrap_or(sent);
+        match self
+            .goods
+            .iter()
+            .filter(|good| *good > sent)
+            .min()
+            .or(self.last_good.filter(|good| *good > sent))
+        {
             Some(after) => {
                 self.doubts.push((from, after));
                 return false;
             }
             None => {
-                let doubt = self.open_doubt.get_or_insert(OpenDoubt { from, last_lost: sent });
+                let doubt = self.open_doubt.get_or_insert(OpenDoubt {
+                    from,
+                    last_lost: sent,
+                });
                 doubt.from = doubt.from.min(from);
                 doubt.last_lost = doubt.last_lost.max(sent);
             }
@@ -105,12 +133,20 @@ impl Path {
 
     /// Whether silence of a probe sent at `sent` says anything.
     pub fn believes(&self, sent: Instant) -> Belief {
-        if self.doubts.iter().any(|(from, to)| from <= sent && sent <= to) {
+        if self
+            .doubts
+            .iter()
+            .any(|(from, to)| from <= sent && sent <= to)
+        {
             return Belief::No;
         }
         match self.open_doubt {
             Some(doubt) if doubt.from <= sent => {
-                if self.lost_since.is_some() { Belief::No } else { Belief::NotYet }
+                if self.lost_since.is_some() {
+                    Belief::No
+                } else {
+                    Belief::NotYet
+                }
             }
             _ if self.last_good >= Some(sent) => Belief::Yes,
             _ => Belief::NotYet,
@@ -124,7 +160,9 @@ impl Path {
 
     /// How long to wait between canaries while the path is lost; `round_trip` bounds it from below.
     pub fn pause(&self, now: Instant, round_trip: Duration) -> Duration {
-        let out = self.lost_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let out = self
+            .lost_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         (out / PAUSE_SHARE).clamp(PAUSE_MIN.max(round_trip / 2).min(PAUSE_MAX), PAUSE_MAX)
     }
 
@@ -143,7 +181,10 @@ struct Ring<T> {
 
 impl<T: Copy> Ring<T> {
     fn new() -> Ring<T> {
-        Ring { values: [None; REMEMBERED], next: 0 }
+        Ring {
+            values: [None; REMEMBERED],
+            next: 0,
+        }
     }
     fn push(&mut self, value: T) {
         self.values[usize::from(self.next)] = Some(value);
@@ -198,8 +239,15 @@ mod tests {
         }
         assert!(path.on_canary_lost(t + 40 * MS, t + 60 * MS));
         assert_eq!(path.believes(t + 20 * MS), Belief::No);
-        assert_eq!(path.on_answer(t + 35 * MS, t + 70 * MS, MS), None, "an answer to an earlier probe");
-        assert_eq!(path.on_answer(t + 100 * MS, t + 101 * MS, MS), Some(101 * MS));
+        assert_eq!(
+            path.on_answer(t + 35 * MS, t + 70 * MS, MS),
+            None,
+            "an answer to an earlier probe"
+        );
+        assert_eq!(
+            path.on_answer(t + 100 * MS, t + 101 * MS, MS),
+            Some(101 * MS)
+        );
         assert_eq!(path.lost_since(), None);
         assert_eq!(path.believes(t + 70 * MS), Belief::No);
     }

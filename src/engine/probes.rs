@@ -59,7 +59,14 @@ impl Probes {
     }
 
     /// Adds an attempt and names it.
-    pub fn insert(&mut self, host: u32, index: u32, kind: Kind, attempt: u8, now: Instant) -> ProbeId {
+    pub fn insert(
+        &mut self,
+        host: u32,
+        index: u32,
+        kind: Kind,
+        attempt: u8,
+        now: Instant,
+    ) -> ProbeId {
         let entry = self.slab.vacant_entry();
         let key = entry.key();
         if key >= self.generations.len() {
@@ -83,7 +90,10 @@ impl Probes {
         if attempt > 1 && kind == Kind::Port {
             self.chain(key as u32);
         }
-        ProbeId { index: key as u32, generation }
+        ProbeId {
+            index: key as u32,
+            generation,
+        }
     }
 
     /// The key of `id`, unless that attempt is no longer there.
@@ -99,7 +109,10 @@ impl Probes {
 
     /// The id of the attempt with this key.
     pub fn id(&self, key: u32) -> ProbeId {
-        ProbeId { index: key, generation: self.slab[key as usize].generation }
+        ProbeId {
+            index: key,
+            generation: self.slab[key as usize].generation,
+        }
     }
 
     /// Removes an attempt.
@@ -143,17 +156,30 @@ impl Probes {
     /// Keys of all attempts of a host, or of all hosts.
     pub fn of_host(&self, host: Option<u32>) -> Vec<u32> {
         let of = |probe: &Probe| host.is_none_or(|host| probe.host == host);
-        self.slab.iter().filter(|(_, probe)| of(probe)).map(|(key, _)| key as u32).collect()
+        self.slab
+            .iter()
+            .filter(|(_, probe)| of(probe))
+            .map(|(key, _)| key as u32)
+            .collect()
     }
 
     fn chain(&mut self, key: u32) {
         let probe = &mut self.slab[key as usize];
         probe.chained = true;
-        probe.older = self.newest.insert((probe.host, probe.index), key).unwrap_or(NIL);
+        probe.older = self
+            .newest
+            .insert((probe.host, probe.index), key)
+            .unwrap_or(NIL);
     }
 
     fn unchain(&mut self, key: u32) {
-        let Probe { host, index, chained, older, .. } = self.slab[key as usize];
+        let Probe {
+            host,
+            index,
+            chained,
+            older,
+            ..
+        } = self.slab[key as usize];
         if !chained {
             return;
         }
@@ -177,7 +203,12 @@ impl Probes {
     }
 
     fn unlist(&mut self, key: u32) {
-        let Probe { parked, before, after, .. } = self.slab[key as usize];
+        let Probe {
+            parked,
+            before,
+            after,
+            ..
+        } = self.slab[key as usize];
         if !parked {
             return;
         }
@@ -237,6 +268,9 @@ mod tests {
         assert_eq!(probes.youngest_parked(), Some(keys[2]));
         probes.remove(keys[0]);
         probes.remove(keys[2]);
-        assert_eq!((probes.newest(7, 9), probes.youngest_parked(), probes.len()), (None, None, 0));
+        assert_eq!(
+            (probes.newest(7, 9), probes.youngest_parked(), probes.len()),
+            (None, None, 0)
+        );
     }
 }

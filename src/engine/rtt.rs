@@ -30,7 +30,11 @@ impl Rtt {
         }
         let next = match self.smoothed {
             // RFC 6298 (2.2)
-            None => Smoothed { srtt: rtt, rttvar: rtt / 2, min: rtt },
+            None => Smoothed {
+                srtt: rtt,
+                rttvar: rtt / 2,
+                min: rtt,
+            },
             // RFC 6298 (2.3), alpha 1/8, beta 1/4
             Some(Smoothed { srtt, rttvar, min }) => Smoothed {
                 rttvar: (rttvar * 3 + srtt.abs_diff(rtt)) / 4,
@@ -77,7 +81,10 @@ mod tests {
         rtt.sample(200 * MS);
         // rttvar = 3/4 * 50 + 1/4 * 100 = 62.5; srtt = 7/8 * 100 + 1/8 * 200 = 112.5
         assert_eq!(rtt.srtt(), Some(Duration::from_micros(112_500)));
-        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS), Duration::from_micros(362_500));
+        assert_eq!(
+            rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS),
+            Duration::from_micros(362_500)
+        );
     }
 
     #[test]

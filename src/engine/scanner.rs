@@ -127,7 +127,13 @@ impl Scanner {
         let window = options.initial_window.saturating_mul(RUN_WINDOW);
         Scanner {
             run: Pace::new(window, sockets, options.rate.filter(|rate| *rate > 0.0)),
-            budget: Budget { sockets, credit: 0, streak: 0, pause_until: None, told: Vec::new() },
+            budget: Budget {
+                sockets,
+                credit: 0,
+                streak: 0,
+                pause_until: None,
+                told: Vec::new(),
+            },
             space,
             options,
             probes: Probes::default(),
@@ -172,7 +178,10 @@ impl Scanner {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.deadlines.next(), self.wakes.next(), self.blocked_until].into_iter().flatten().min()
+        [self.deadlines.next(), self.wakes.next(), self.blocked_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends the scan: what has no verdict becomes unscanned, interrupted. Go on calling
@@ -191,7 +200,11 @@ impl Scanner {
         Progress {
             planned: self.space.planned(),
             counts: self.counts,
-            silent: self.hosts.iter().map(|(_, host)| u64::from(host.ledger.silent())).sum(),
+            silent: self
+                .hosts
+                .iter()
+                .map(|(_, host)| u64::from(host.ledger.silent()))
+                .sum(),
             sockets: self.probes.len(),
             attempts: self.attempts,
         }
@@ -208,7 +221,11 @@ impl Scanner {
 
     /// Hosts that have anything to be scanned.
     pub(super) fn total_hosts(&self) -> u64 {
-        if self.space.ports() == 0 { 0 } else { self.space.hosts() }
+        if self.space.ports() == 0 {
+            0
+        } else {
+            self.space.hosts()
+        }
     }
 
     /// Puts a host in the queue of those that may have something to send.
@@ -226,7 +243,10 @@ impl Scanner {
         self.blocked_until = None;
         self.run.on_time(now, None, false);
         loop {
-            let wait = self.run.wait_until(now).max(self.budget.pause_until.filter(|until| *until > now));
+            let wait = self
+                .run
+                .wait_until(now)
+                .max(self.budget.pause_until.filter(|until| *until > now));
             if wait.is_some() {
                 self.blocked_until = wait.filter(|_| !self.ready.is_empty() || self.may_begin());
                 return None;
@@ -245,7 +265,9 @@ impl Scanner {
                 None => return None,
             };
             let lost = self.run_path.lost_since().is_some();
-            let Some(host) = self.hosts.get_mut(slot as usize) else { continue };
+            let Some(host) = self.hosts.get_mut(slot as usize) else {
+                continue;
+            };
             let held = lost && host.canaries.is_empty();
             if host.pace.round_is_over(now) {
                 host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
@@ -268,7 +290,9 @@ impl Scanner {
                 None => {
                     host.is_ready = false;
                     match host.wake_at(&self.options, now) {
-                        Some(at) => self.wakes.start(slot, at.max(now + Duration::from_micros(1))),
+                        Some(at) => self
+                            .wakes
+                            .start(slot, at.max(now + Duration::from_micros(1))),
                         None => self.wakes.stop(slot),
                     }
                 }
@@ -324,9 +348,13 @@ impl Scanner {
             host.quiet = 0;
             host.last_canary = Some(now);
         }
-        self.deadlines.start(id.index, now + host.soft_timeout(&self.options));
+        self.deadlines
+            .start(id.index, now + host.soft_timeout(&self.options));
         let port = self.space.port(&host.order, index);
-        Action::Connect { id, addr: host.target.socket_addr(port) }
+        Action::Connect {
+            id,
+            addr: host.target.socket_addr(port),
+        }
     }
 }
 

@@ -30,7 +30,9 @@ const WANT_EVERY: u64 = 256;
 impl Scanner {
     /// Takes the outcome of attempt `id`.
     pub fn handle_outcome(&mut self, now: Instant, id: ProbeId, outcome: Outcome) {
-        let Some(key) = self.probes.find(id) else { return };
+        let Some(key) = self.probes.find(id) else {
+            return;
+        };
         if self.ending.is_some() {
             return;
         }
@@ -39,7 +41,16 @@ impl Scanner {
         }
         match outcome {
             Outcome::Answered { reason, from } => {
-                self.answered(key, Verdict { reason, attempts: 0, rtt: None, from }, now);
+                self.answered(
+                    key,
+                    Verdict {
+                        reason,
+                        attempts: 0,
+                        rtt: None,
+                        from,
+                    },
+                    now,
+                );
             }
             Outcome::SelfConnect => {
                 let probe = self.put_back(key);
@@ -68,18 +79,28 @@ impl Scanner {
         }
         if let Some(found) = self.run.look(now, None) {
             self.run_path.doubt(found.doubt_from, now);
-            self.note(Note::LimitFound { target: None, rate: found.rate, loss: found.loss });
+            self.note(Note::LimitFound {
+                target: None,
+                rate: found.rate,
+                loss: found.loss,
+            });
         }
     }
 
     /// Whatever of a host is due by time alone.
     fn look_after(&mut self, slot: u32, now: Instant) {
-        let Some(host) = self.hosts.get_mut(slot as usize) else { return };
+        let Some(host) = self.hosts.get_mut(slot as usize) else {
+            return;
+        };
         let srtt = host.rtt.srtt();
         if let Some(found) = host.pace.look(now, srtt) {
             host.path.doubt(found.doubt_from, now);
             let target = Some(host.target.clone());
-            self.note(Note::LimitFound { target, rate: found.rate, loss: found.loss });
+            self.note(Note::LimitFound {
+                target,
+                rate: found.rate,
+                loss: found.loss,
+            });
         }
         let lost = self.hosts[slot as usize].path.lost_since();
         if lost.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP) {
@@ -92,7 +113,11 @@ impl Scanner {
         let probe = self.remove(key);
         let host = &mut self.hosts[probe.host as usize];
         let rtt = now.saturating_duration_since(probe.sent);
-        let verdict = Verdict { attempts: probe.attempt, rtt: Some(rtt), ..verdict };
+        let verdict = Verdict {
+            attempts: probe.attempt,
+            rtt: Some(rtt),
+            ..verdict
+        };
         let from_host = matches!(verdict.state(), State::Open | State::Closed);
         if from_host {
             host.rtt.sample(rtt);
@@ -108,10 +133,14 @@ impl Scanner {
                     // It had been counted as lost, and was only late.
                     self.take_back_loss(probe.host, open);
                 }
-                self.hosts[probe.host as usize].canaries.on_answer(probe.index);
+                self.hosts[probe.host as usize]
+                    .canaries
+                    .on_answer(probe.index);
                 self.trial(&probe, open, true, now);
             }
-            Kind::Canary { .. } => self.hosts[probe.host as usize].canaries.on_miss(probe.index),
+            Kind::Canary { .. } => self.hosts[probe.host as usize]
+                .canaries
+                .on_miss(probe.index),
             Kind::Port => {
                 self.close_siblings(&probe, verdict.state());
                 self.port_answered(&probe, verdict, now);
@@ -177,7 +206,10 @@ impl Scanner {
                 host.unlikely_open += 1;
                 if host.unlikely_open == ACCEPTS_ALL && host.accepts_all() {
                     let ports = ACCEPTS_ALL as u16;
-                    notes = Some(Note::AcceptsAll { target: host.target.clone(), ports });
+                    notes = Some(Note::AcceptsAll {
+                        target: host.target.clone(),
+                        ports,
+                    });
                 }
             } else {
                 host.unlikely_other += 1;
@@ -188,7 +220,12 @@ impl Scanner {
         }
         let port = self.space.port(&host.order, probe.index);
         let target = host.target.clone();
-        self.actions.push_back(Action::Report(Report::Port(PortReport { target, port, verdict })));
+        self.actions
+            .push_back(Action::Report(Report::Port(PortReport {
+                target,
+                port,
+                verdict,
+            })));
         notes.into_iter().for_each(|note| self.note(note));
         let sign = matches!(verdict.reason, Reason::HostUnreach | Reason::NetUnreach);
         if sign && verdict.from != Some(self.hosts[probe.host as usize].target.addr) {
@@ -214,7 +251,16 @@ impl Scanner {
             let probe = self.remove(key);
             if probe.kind == Kind::Port {
                 self.close_siblings(&probe, State::Unscanned);
-                self.port_answered(&probe, Verdict { reason, attempts: 0, rtt: None, from: None }, now);
+                self.port_answered(
+                    &probe,
+                    Verdict {
+                        reason,
+                        attempts: 0,
+                        rtt: None,
+                        from: None,
+                    },
+                    now,
+                );
             }
             return self.settle_host(probe.host, now);
         }
@@ -222,7 +268,8 @@ impl Scanner {
         let host = &mut self.hosts[probe.host as usize];
         let first = *host.fate.first.get_or_insert(now);
         host.fate.signs += 1;
-        if reason == Reason::BadAddress || now.saturating_duration_since(first) >= UNSENDABLE_PAUSE {
+        if reason == Reason::BadAddress || now.saturating_duration_since(first) >= UNSENDABLE_PAUSE
+        {
             return self.give_up(probe.host, reason, now);
         }
         host.pause_until = Some(first + UNSENDABLE_PAUSE);
@@ -246,7 +293,10 @@ impl Scanner {
         }
         if !self.budget.told.contains(&fault) {
             self.budget.told.push(fault);
-            self.note(Note::LocalFault { fault, sockets: self.budget.sockets });
+            self.note(Note::LocalFault {
+                fault,
+                sockets: self.budget.sockets,
+            });
         }
     }
 
@@ -262,7 +312,8 @@ impl Scanner {
     /// The answer should have come by now: the next attempt may start, this one waits on.
     fn soft_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         self.probes.park(key);
-        self.deadlines.start(key, (probe.sent + self.options.timeout).max(now));
+        self.deadlines
+            .start(key, (probe.sent + self.options.timeout).max(now));
         match probe.kind {
             Kind::Port => {
                 self.run.on_left();
@@ -281,7 +332,9 @@ impl Scanner {
         let host = &mut self.hosts[probe.host as usize];
         let counts = match probe.kind {
             Kind::Canary { .. } => false,
-            Kind::Port if host.canaries.is_empty() => self.run_path.believes(probe.sent) != Belief::No,
+            Kind::Port if host.canaries.is_empty() => {
+                self.run_path.believes(probe.sent) != Belief::No
+            }
             Kind::Port => match host.path.believes(probe.sent) {
                 Belief::Yes => true,
                 Belief::No => false,
@@ -291,12 +344,15 @@ impl Scanner {
                     if host.last_canary.is_none_or(|asked| asked < probe.sent) {
                         host.quiet = u32::MAX;
                     }
-                    self.deadlines.start(key, now + soft.max(Duration::from_millis(5)));
+                    self.deadlines
+                        .start(key, now + soft.max(Duration::from_millis(5)));
                     return self.wake(probe.host);
                 }
             },
         };
-        self.actions.push_back(Action::Close { id: self.probes.id(key) });
+        self.actions.push_back(Action::Close {
+            id: self.probes.id(key),
+        });
         self.remove(key);
         if probe.kind == Kind::Port {
             let host = &mut self.hosts[probe.host as usize];
@@ -308,8 +364,12 @@ impl Scanner {
     /// Gives up the attempt parked last, to make room for a port that was never tried. It does not
     /// count as silent.
     pub(super) fn evict(&mut self) {
-        let Some(key) = self.probes.youngest_parked() else { return };
-        self.actions.push_back(Action::Close { id: self.probes.id(key) });
+        let Some(key) = self.probes.youngest_parked() else {
+            return;
+        };
+        self.actions.push_back(Action::Close {
+            id: self.probes.id(key),
+        });
         let probe = self.remove(key);
         if probe.kind == Kind::Port {
             let host = &mut self.hosts[probe.host as usize];
@@ -348,7 +408,12 @@ impl Scanner {
 
     /// A canary came back or was lost: a trial of the path for its host and, with others, the run.
     fn trial(&mut self, probe: &Probe, open: bool, ok: bool, now: Instant) {
-        let answering = self.hosts.iter().filter(|(_, host)| !host.canaries.is_empty()).take(COMMON).count();
+        let answering = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| !host.canaries.is_empty())
+            .take(COMMON)
+            .count();
         let host = &mut self.hosts[probe.host as usize];
         let tells = host.tells_path(open, self.options.exact);
         if !tells {
@@ -356,7 +421,11 @@ impl Scanner {
             host.refusals.ok += 1.0;
             return;
         }
-        let trials = if open { &mut host.open_trials } else { &mut host.closed_trials };
+        let trials = if open {
+            &mut host.open_trials
+        } else {
+            &mut host.closed_trials
+        };
         let counted = if ok { &mut trials.ok } else { &mut trials.lost };
         *counted += 1.0;
         let found = host.pace.on_trial(probe.sent, ok, now);
@@ -369,14 +438,22 @@ impl Scanner {
         host.want(&self.options, self.run_trials);
         let (limited, target) = (host.pace.is_limited(), host.target.clone());
         if let Some(found) = found {
-            self.note(Note::LimitFound { target: Some(target), rate: found.rate, loss: found.loss });
+            self.note(Note::LimitFound {
+                target: Some(target),
+                rate: found.rate,
+                loss: found.loss,
+            });
         }
         // In turn, so that one host with a limit of its own is not taken for all.
         if answering >= COMMON && !limited && self.run_last_trial != Some(probe.host) {
             self.run_last_trial = Some(probe.host);
             if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
                 self.run_path.doubt(found.doubt_from, now);
-                self.note(Note::LimitFound { target: None, rate: found.rate, loss: found.loss });
+                self.note(Note::LimitFound {
+                    target: None,
+                    rate: found.rate,
+                    loss: found.loss,
+                });
             }
         }
     }
@@ -393,7 +470,9 @@ impl Scanner {
 
     /// Completes the host if it is, else lets it go on.
     fn settle_host(&mut self, slot: u32, now: Instant) {
-        let Some(host) = self.hosts.get_mut(slot as usize) else { return };
+        let Some(host) = self.hosts.get_mut(slot as usize) else {
+            return;
+        };
         if host.ledger.is_settled() && host.live == 0 {
             host.want(&self.options, self.run_trials);
         }

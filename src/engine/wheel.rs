@@ -49,12 +49,22 @@ struct Link {
     next: u32,
 }
 
-const UNUSED: Link = Link { tick: u64::MAX, prev: NIL, next: NIL };
+const UNUSED: Link = Link {
+    tick: u64::MAX,
+    prev: NIL,
+    next: NIL,
+};
 
 impl Wheel {
     /// A wheel without timers whose clock stands at `origin`.
     pub fn new(origin: Instant) -> Wheel {
-        Wheel { origin, elapsed: 0, occupied: [0; LEVELS], heads: [NIL; LEVELS * SLOTS + 1], links: Vec::new() }
+        Wheel {
+            origin,
+            elapsed: 0,
+            occupied: [0; LEVELS],
+            heads: [NIL; LEVELS * SLOTS + 1],
+            links: Vec::new(),
+        }
     }
 
     /// Starts the timer of `key`, in place of one it may have. Keys are below 2^31.
@@ -72,7 +82,9 @@ impl Wheel {
 
     /// Stops the timer of `key`; without one, nothing happens.
     pub fn stop(&mut self, key: u32) {
-        let Some(link) = self.links.get(key as usize).copied() else { return };
+        let Some(link) = self.links.get(key as usize).copied() else {
+            return;
+        };
         if link.tick == u64::MAX {
             return;
         }
@@ -93,7 +105,8 @@ impl Wheel {
 
     /// A key whose deadline is at or before `now`, its timer stopped; `None` when there is no more.
     pub fn poll(&mut self, now: Instant) -> Option<u32> {
-        let now = (now.saturating_duration_since(self.origin).as_millis()).min(u128::from(u64::MAX >> 1)) as u64;
+        let now = (now.saturating_duration_since(self.origin).as_millis())
+            .min(u128::from(u64::MAX >> 1)) as u64;
         loop {
             let due = self.heads[DUE as usize];
             if due != NIL {
@@ -183,7 +196,9 @@ impl Wheel {
 
 fn ceil_ticks(d: Duration) -> u64 {
     let nanos = d.as_nanos();
-    nanos.div_ceil(TICK.as_nanos()).min(u128::from(u64::MAX >> 1)) as u64
+    nanos
+        .div_ceil(TICK.as_nanos())
+        .min(u128::from(u64::MAX >> 1)) as u64
 }
 
 fn ticks(n: u64) -> Duration {
@@ -199,18 +214,34 @@ mod tests {
     /// Fires what is due at `now` and checks it against the model: key to deadline.
     fn fire(wheel: &mut Wheel, model: &mut BTreeMap<u32, Instant>, now: Instant) {
         while let Some(key) = wheel.poll(now) {
-            let deadline = model.remove(&key).expect("only started timers fire, and once");
+            let deadline = model
+                .remove(&key)
+                .expect("only started timers fire, and once");
             assert!(deadline <= now, "timer {key} fired early");
         }
         for (key, deadline) in model {
-            assert!(*deadline + TICK > now, "timer {key} is late by more than a tick");
+            assert!(
+                *deadline + TICK > now,
+                "timer {key} is late by more than a tick"
+            );
         }
     }
 
     #[test]
     fn fires_on_both_sides_of_every_slot_and_level_boundary() {
         let origin = Instant::now();
-        for start in [0u64, 1, 63, 64, 4_095, 4_096, 262_143, SPAN - 1, SPAN, 3 * SPAN + 77] {
+        for start in [
+            0u64,
+            1,
+            63,
+            64,
+            4_095,
+            4_096,
+            262_143,
+            SPAN - 1,
+            SPAN,
+            3 * SPAN + 77,
+        ] {
             for power in [0u32, 6, 12, 18, 24] {
                 for delta in [-1i64, 0, 1] {
                     let wait = ((1i64 << power) + delta).max(0) as u64;
@@ -219,7 +250,11 @@ mod tests {
                     assert_eq!(wheel.poll(begin), None);
                     wheel.start(3, begin + ticks(wait));
                     if wait > 0 {
-                        assert_eq!(wheel.poll(begin + ticks(wait) - TICK), None, "{start} {wait}");
+                        assert_eq!(
+                            wheel.poll(begin + ticks(wait) - TICK),
+                            None,
+                            "{start} {wait}"
+                        );
                     }
                     assert_eq!(wheel.poll(begin + ticks(wait)), Some(3), "{start} {wait}");
                     assert_eq!(wheel.next(), None);
