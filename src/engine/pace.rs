@@ -193,7 +193,8 @@ impl Pace {
         }
         self.batches[0].add(sent, ok);
         let both = self.batches[0].plus(self.batches[1]);
-        if ok || both.len() < BATCH || both.loss() <= LIMIT_LOSS + self.own_loss {
+        // Judged when something comes back: where nothing does, the path is dead, not full.
+        if !ok || both.len() < BATCH || both.loss() <= LIMIT_LOSS + self.own_loss {
             return None;
         }
         let rate = self.sent.rate(now);
@@ -208,6 +209,18 @@ impl Pace {
         let doubt_from = both.first_sent.unwrap_or(sent);
         self.batches = [Batch::default(); 2];
         Some(self.hold(now, delivered, both.loss(), rate, doubt_from))
+    }
+
+    /// A canary that had been given up as lost was only late.
+    pub fn on_late(&mut self, sent: Instant) {
+        let [now, before] = &mut self.batches;
+        let limit = self.limit.as_mut().map(|limit| &mut limit.trials);
+        let mut batches = limit.into_iter().chain([now, before]);
+        if let Some(batch) = batches
+            .find(|batch| batch.lost > 0 && batch.first_sent.is_some_and(|first| first <= sent))
+        {
+            batch.lost -= 1;
+        }
     }
 
     /// Looks at how a held rate does, when it is time to.

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::host::ACCEPTS_ALL;
+use super::loss::Trials;
 use super::path::Belief;
 use super::probes::{Kind, Probe};
 use super::scanner::{Action, Outcome, ProbeId, Scanner};
@@ -131,7 +132,7 @@ impl Scanner {
             Kind::Canary { open } if from_host => {
                 if probe.parked {
                     // It had been counted as lost, and was only late.
-                    self.take_back_loss(probe.host, open);
+                    self.take_back_loss(&probe, open);
                 }
                 self.hosts[probe.host as usize]
                     .canaries
@@ -321,6 +322,8 @@ impl Scanner {
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
+                let unlikely = probe.index >= self.space.popular_len() && probe.attempt == 1;
+                host.unlikely_silent += u32::from(unlikely);
                 self.wake(probe.host);
             }
             Kind::Canary { open } => self.canary_lost(&probe, open, now),
@@ -381,7 +384,7 @@ impl Scanner {
     fn canary_lost(&mut self, probe: &Probe, open: bool, now: Instant) {
         let host = &mut self.hosts[probe.host as usize];
         if !host.tells_path(open, self.options.exact) {
-            host.refusals.lost += 1.0;
+            host.refusals.add(false);
             if host.shows_refusal_limit() {
                 host.refusals_limited = true;
                 host.pace.lift();
@@ -393,14 +396,17 @@ impl Scanner {
         if host.path.last_good().is_some_and(|good| good > probe.sent) {
             host.canaries.on_miss(probe.index);
         }
-        let was_lost = host.path.lost_since().is_some();
         if host.path.on_canary_lost(probe.sent, now) {
+            // What a dead path swallows says nothing about its loss.
+            let swallowed = f64::from(super::path::LOST_AFTER - 1);
+            for trials in [&mut host.open_trials, &mut host.closed_trials] {
+                trials.lost = (trials.lost - swallowed).max(0.0);
+            }
             let target = Some(host.target.clone());
             self.note(Note::PathLost { target });
         }
         self.run_path.on_canary_lost(probe.sent, now);
-        // What a dead path swallows says nothing about its loss.
-        if !was_lost {
+        if self.hosts[probe.host as usize].path.lost_since().is_none() {
             self.trial(probe, open, false, now);
         }
         self.wake(probe.host);
@@ -418,7 +424,7 @@ impl Scanner {
         let tells = host.tells_path(open, self.options.exact);
         if !tells {
             // Only answers come here: lost ones are dealt with where they are noticed.
-            host.refusals.ok += 1.0;
+            host.refusals.add(true);
             return;
         }
         let trials = if open {
@@ -426,14 +432,18 @@ impl Scanner {
         } else {
             &mut host.closed_trials
         };
-        let counted = if ok { &mut trials.ok } else { &mut trials.lost };
-        *counted += 1.0;
+        trials.add(ok);
+        if open {
+            host.accepts.add(ok);
+        }
         let found = host.pace.on_trial(probe.sent, ok, now);
         if let Some(found) = found {
             host.path.doubt(found.doubt_from, now);
             // What was lost to sending too fast is not the path's own loss.
             host.open_trials.lost = 0.0;
             host.closed_trials.lost = 0.0;
+            host.refusals = Trials::default();
+            host.accepts = Trials::default();
         }
         host.want(&self.options, self.run_trials);
         let (limited, target) = (host.pace.is_limited(), host.target.clone());
@@ -458,8 +468,9 @@ impl Scanner {
         }
     }
 
-    fn take_back_loss(&mut self, slot: u32, open: bool) {
-        let host = &mut self.hosts[slot as usize];
+    fn take_back_loss(&mut self, probe: &Probe, open: bool) {
+        let host = &mut self.hosts[probe.host as usize];
+        host.pace.on_late(probe.sent);
         let trials = match (host.tells_path(open, self.options.exact), open) {
             (false, _) => &mut host.refusals,
             (true, true) => &mut host.open_trials,
