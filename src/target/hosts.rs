@@ -1,6 +1,17 @@
-//! Host syntax and sets of hosts.
+//! Sets of hosts.
+//!
+//! Ranges of addresses are merged and indexed by the number of addresses before each. An IPv4
+//! range costs 8 bytes, an IPv6 range 32, a name 40 and its text, whatever the ranges hold; while
+//! a set is put together, ranges cost 8 and 48 bytes more. The `nth` address is a binary search.
+
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use super::HostSpec;
+use super::intervals::{Index, Intervals, Scoped};
+
+/// Most hosts of one run, 2^47: with 65,536 ports each, 2^63 probes.
+pub const MAX_HOSTS: u64 = 1 << 47;
 
 /// One host to scan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +27,11 @@ pub struct Target {
 impl Target {
     /// The host at `addr`, without scope and name.
     pub fn new(addr: IpAddr) -> Target {
-        Target { addr, scope_id: 0, name: None }
+        Target {
+            addr,
+            scope_id: 0,
+            name: None,
+        }
     }
 
     /// Where to connect to for `port`.
@@ -39,31 +54,204 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// What was typed for a TARGET.
-#[derive(Clone, Debug)]
-pub enum HostSpec {}
-
-/// Why a TARGET cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a target")]
-pub struct HostSpecError;
-
 /// A set of hosts; memory grows with its ranges, not with its size.
+///
+/// IPv4-mapped IPv6 addresses are taken as the IPv4 addresses they stand for. The first look at a
+/// set after a change sorts it, so put it together first.
 #[derive(Clone, Debug, Default)]
-pub struct HostSet(Vec<Target>);
+pub struct HostSet {
+    v4: Intervals<u32>,
+    v6: Intervals<Scoped>,
+    /// In the order given: the first name of an address counts.
+    names: Vec<(Key, Arc<str>)>,
+    index: OnceLock<Arc<HostIndex>>,
+}
+
+/// An address and its scope.
+type Key = (IpAddr, u32);
 
 impl HostSet {
-    /// Adds all addresses from `first` to `last`, of one family.
-    pub fn insert_range(&mut self, first: IpAddr, last: IpAddr, _scope_id: u32) {
-        assert!(first == last);
-        self.0.push(Target::new(first));
+    /// Adds all addresses from `first` to `last`. `scope_id` counts for IPv6 only.
+    ///
+    /// # Panics
+    /// If the two are of different families or `last` is below `first`.
+    pub fn insert_range(&mut self, first: IpAddr, last: IpAddr, scope_id: u32) {
+        match Bounds::new(first, last, scope_id) {
+            Bounds::V4(first, last) => self.v4.insert(first, last),
+            Bounds::V6(first, last) => self.v6.insert(first, last),
+        }
+        self.index.take();
     }
-    /// Hosts in the set.
+
+    /// Adds one address and the name it was given by. The first name of an address is kept.
+    pub fn insert_named(&mut self, addr: IpAddr, scope_id: u32, name: impl Into<Arc<str>>) {
+        self.insert_range(addr, addr, scope_id);
+        self.names.push((key(addr, scope_id), name.into()));
+    }
+
+    /// Adds the addresses that `spec` stands for; `scope_id` is the interface its scope names,
+    /// else 0. False, and nothing added, if it is a host name: that has to be resolved first.
+    pub fn insert_spec(&mut self, spec: &HostSpec, scope_id: u32) -> bool {
+        let Some(ranges) = spec.ranges() else {
+            return false;
+        };
+        for (first, last) in ranges {
+            self.insert_range(first, last, scope_id);
+        }
+        true
+    }
+
+    /// Takes all addresses from `first` to `last` out. To take out many ranges, put them into a
+    /// set and use [`remove`](Self::remove).
+    ///
+    /// # Panics
+    /// As [`insert_range`](Self::insert_range).
+    pub fn remove_range(&mut self, first: IpAddr, last: IpAddr, scope_id: u32) {
+        let mut others = HostSet::default();
+        others.insert_range(first, last, scope_id);
+        self.remove(others);
+    }
+
+    /// Takes all hosts of `others` out.
+    pub fn remove(&mut self, mut others: HostSet) {
+        self.v4.subtract(&mut others.v4);
+        self.v6.subtract(&mut others.v6);
+        self.index.take();
+    }
+
+    /// Hosts in the set, at most `u64::MAX`.
     pub fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.index().len()
     }
-    /// The `index`th host, addresses ascending, IPv4 before IPv6.
+
+    /// Hosts in the set, or `None` if there are more than [`MAX_HOSTS`].
+    pub fn checked_len(&self) -> Option<u64> {
+        Some(self.len()).filter(|len| *len <= MAX_HOSTS)
+    }
+
+    /// Whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The `index`th host: IPv4 before IPv6, ascending, IPv6 without a scope before that with one.
     pub fn nth(&self, index: u64) -> Option<Target> {
-        self.0.get(index as usize).cloned()
+        self.index().nth(index)
+    }
+
+    /// Whether the address is in the set.
+    pub fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
+        self.index().contains(addr, scope_id)
+    }
+
+    /// How many ranges the set takes up, each of neighbouring addresses.
+    pub fn ranges(&self) -> usize {
+        self.index().v4.ranges() + self.index().v6.ranges()
+    }
+
+    /// What is left when nothing more is added.
+    pub(super) fn freeze(mut self) -> Arc<HostIndex> {
+        match self.index.take() {
+            Some(index) => index,
+            None => Arc::new(HostIndex::new(self.v4, self.v6, self.names)),
+        }
+    }
+
+    fn index(&self) -> &HostIndex {
+        self.index.get_or_init(|| {
+            let (v4, v6) = (self.v4.clone(), self.v6.clone());
+            Arc::new(HostIndex::new(v4, v6, self.names.clone()))
+        })
+    }
+}
+
+/// A set of hosts that does not change any more.
+#[derive(Debug)]
+pub(super) struct HostIndex {
+    v4: Index<u32>,
+    v6: Index<Scoped>,
+    names: Box<[(Key, Arc<str>)]>,
+}
+
+impl HostIndex {
+    fn new(
+        v4: Intervals<u32>,
+        v6: Intervals<Scoped>,
+        mut names: Vec<(Key, Arc<str>)>,
+    ) -> HostIndex {
+        // Stable, so that the first of equals is the first given.
+        names.sort_by_key(|(key, _)| *key);
+        names.dedup_by_key(|(key, _)| *key);
+        HostIndex {
+            v4: Index::new(v4),
+            v6: Index::new(v6),
+            names: names.into(),
+        }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.v4.len().saturating_add(self.v6.len())
+    }
+
+    pub(super) fn nth(&self, index: u64) -> Option<Target> {
+        let (addr, scope_id) = match index.checked_sub(self.v4.len()) {
+            None => (IpAddr::V4(self.v4.nth(index)?.into()), 0),
+            Some(index) => {
+                let addr = self.v6.nth(index)?;
+                (IpAddr::V6(addr.bits().into()), addr.scope_id)
+            }
+        };
+        Some(Target {
+            addr,
+            scope_id,
+            name: self.name((addr, scope_id)),
+        })
+    }
+
+    fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
+        match Bounds::new(addr, addr, scope_id) {
+            Bounds::V4(addr, _) => self.v4.contains(addr),
+            Bounds::V6(addr, _) => self.v6.contains(addr),
+        }
+    }
+
+    fn name(&self, key: Key) -> Option<Arc<str>> {
+        let found = self.names.binary_search_by_key(&key, |(key, _)| *key);
+        found.ok().map(|i| self.names[i].1.clone())
+    }
+}
+
+/// First and last address of a range, of one family.
+enum Bounds {
+    V4(u32, u32),
+    V6(Scoped, Scoped),
+}
+
+impl Bounds {
+    fn new(first: IpAddr, last: IpAddr, scope_id: u32) -> Bounds {
+        let bounds = match (first.to_canonical(), last.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => Bounds::V4(first.into(), last.into()),
+            // Canonical only at one end: a range that is wider than the mapped addresses.
+            _ => match (first, last) {
+                (IpAddr::V6(first), IpAddr::V6(last)) => Bounds::V6(
+                    Scoped::new(scope_id, first.into()),
+                    Scoped::new(scope_id, last.into()),
+                ),
+                _ => panic!("{first} and {last} are not of one family"),
+            },
+        };
+        let ascending = match &bounds {
+            Bounds::V4(first, last) => first <= last,
+            Bounds::V6(first, last) => first <= last,
+        };
+        assert!(ascending, "{last} is below {first}");
+        bounds
+    }
+}
+
+fn key(addr: IpAddr, scope_id: u32) -> Key {
+    match addr.to_canonical() {
+        addr @ IpAddr::V4(_) => (addr, 0),
+        addr => (addr, scope_id),
     }
 }
