@@ -10,7 +10,7 @@ mod popular;
 /// Lines of a port or range, a tab, its name, and more names behind tabs; ascending.
 static TABLE: &str = include_str!("tcp-services.tsv");
 
-/// Longest name that is looked up; the registry has none above 20.
+/// Longest name that is looked up; the registry has none above 15.
 const LONGEST_NAME: usize = 32;
 
 /// The registered service name of a TCP port.
