@@ -7,8 +7,9 @@ mod program;
 
 use std::process::Command;
 
+use nix::sys::wait::WaitStatus;
 use program::{Open, path};
-use rexpect::process::wait::WaitStatus;
+
 use rexpect::session::{PtySession, spawn_command};
 
 const QUESTION: &str = "Enter the target IP address or hostname to scan: ";

@@ -70,13 +70,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N/s", value_parser = rate, help_heading = PACE)]
     pub(crate) rate: Option<f64>,
 
-    /// Sockets in use at most, over the whole run [default: 16384]
+    /// Sockets in use at most, over the whole run [default: 32768]
     ///
     /// The system's limit on open files is raised as far as it allows and kept to.
     #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) max_sockets: Option<usize>,
 
-    /// Sockets in use at most for one host [default: 16384]
+    /// Sockets in use at most for one host [default: 32768]
     #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) host_sockets: Option<usize>,
 

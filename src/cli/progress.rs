@@ -42,7 +42,7 @@ impl Screen {
         self.pace.update(now, progress);
         if let Some(bar) = &self.bar {
             bar.set_message(self.pace.describe(progress));
-            bar.set_position(progress.counts.total());
+            bar.set_position(done(progress));
         }
     }
 
@@ -97,7 +97,7 @@ impl Pace {
         if passed < 0.01 {
             return;
         }
-        let done = progress.counts.total();
+        let done = done(progress);
         let attempts_rate = progress.attempts.saturating_sub(self.attempts) as f64 / passed;
         let done_rate = done.saturating_sub(self.done) as f64 / passed;
         // The share that the new value has: all of it the first time.
@@ -113,7 +113,7 @@ impl Pace {
 
     /// `45%, 12000/s, 3 s left, 5 open`.
     fn describe(&self, progress: &Progress) -> String {
-        let done = progress.counts.total();
+        let done = done(progress);
         let share = done as f64 / progress.planned.max(1) as f64;
         // 100% only when it is.
         let percent = (share * 100.0).floor();
@@ -125,6 +125,11 @@ impl Pace {
             progress.counts.open
         )
     }
+}
+
+/// Probes that need nothing more: silent ones have their verdict at the end of their host only.
+fn done(progress: &Progress) -> u64 {
+    progress.counts.total() + progress.silent
 }
 
 /// Seconds in the unit that suits them; `?` if unknown.
@@ -152,6 +157,7 @@ mod tests {
         Progress {
             planned,
             counts,
+            silent: 100,
             sockets: 1,
             attempts,
         }
@@ -163,9 +169,9 @@ mod tests {
         let mut pace = Pace::new(start);
         assert_eq!(
             pace.describe(&progress(1000, 0, 0)),
-            "0%, 0/s, ? left, 5 open"
+            "10%, 0/s, ? left, 5 open"
         );
-        let half = progress(1000, 495, 2000);
+        let half = progress(1000, 395, 2000);
         pace.update(start + Duration::from_secs(2), &half);
         assert_eq!(pace.describe(&half), "50%, 1000/s, 2 s left, 5 open");
         // Stalled: the rates fall, and nothing is divided by zero.
@@ -173,7 +179,7 @@ mod tests {
             pace.update(start + Duration::from_secs(second), &half);
         }
         assert_eq!(pace.describe(&half), "50%, 0/s, ? left, 5 open");
-        let nearly = progress(1000, 994, 2000);
+        let nearly = progress(1000, 894, 2000);
         assert!(pace.describe(&nearly).starts_with("99%, "));
     }
 

@@ -23,6 +23,7 @@ use super::sink::{self, Sink};
 pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
     let sink = Sink::open(args.output.as_deref())
         .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
+    raise_descriptor_limit(&plan);
     let clock = Clock::start();
     let mut view = View {
         output: output(args, &plan, &sink, clock),
@@ -195,6 +196,15 @@ fn color(wanted: Color, sink: &Sink) -> bool {
     }
 }
 
+/// Descriptors of the program itself: the standard streams, the results' file, the event queue.
+const OWN_DESCRIPTORS: usize = 32;
+
+/// Lets the scan have as many sockets as it may use at once, as far as the system allows.
+fn raise_descriptor_limit(plan: &Plan) {
+    let planned = usize::try_from(plan.space.planned()).unwrap_or(usize::MAX);
+    net::raise_descriptor_limit(planned.min(plan.options.max_sockets) + OWN_DESCRIPTORS);
+}
+
 /// What is about to be done, for `-v`.
 fn describe(plan: &Plan) -> String {
     let options = &plan.options;
@@ -203,7 +213,7 @@ fn describe(plan: &Plan) -> String {
         .map_or("no limit".into(), |rate| format!("{rate}/s"));
     format!(
         "{} host(s), {} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
-         sockets {} and {} a host",
+         sockets {} ({} can be had) and {} a host",
         plan.space.hosts(),
         plan.space.ports(),
         plan.seed,
@@ -211,6 +221,7 @@ fn describe(plan: &Plan) -> String {
         options.retries,
         options.miss,
         options.max_sockets,
+        net::available_sockets(),
         options.host_sockets,
     )
 }
