@@ -1,10 +1,12 @@
 //! Standard error while a scan runs: a progress bar where it is a terminal, and lines that do not
 //! break it.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use nishad::engine::Progress;
 
@@ -17,6 +19,8 @@ const SMOOTHING: Duration = Duration::from_secs(3);
 /// Standard error, with or without a bar.
 pub(crate) struct Screen {
     bar: Option<ProgressBar>,
+    /// What stands behind the bar; drawn with it.
+    tail: Arc<Mutex<String>>,
     pace: Pace,
 }
 
@@ -24,30 +28,26 @@ impl Screen {
     /// A screen for a run that starts at `now`, with a bar if `wanted` and standard error is a
     /// terminal.
     pub(crate) fn new(wanted: bool, planned: u64, now: Instant) -> Screen {
+        let tail = Arc::<Mutex<String>>::default();
         let bar = (wanted && io::stderr().is_terminal()).then(|| {
             let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
-            let style = ProgressStyle::with_template("[{wide_bar}] {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar())
-                .progress_chars("=> ");
-            ProgressBar::with_draw_target(Some(planned), target).with_style(style)
+            ProgressBar::with_draw_target(Some(planned), target).with_style(style(&tail))
         });
-        Screen {
-            bar,
-            pace: Pace::new(now),
-        }
+        let pace = Pace::new(now);
+        Screen { bar, tail, pace }
     }
 
     /// Shows how far the run is.
     pub(crate) fn progress(&mut self, now: Instant, progress: &Progress) {
         self.pace.update(now, progress);
         if let Some(bar) = &self.bar {
-            bar.set_message(self.pace.describe(progress));
+            *lock(&self.tail) = self.pace.describe(progress);
             bar.set_position(done(progress));
         }
     }
 
     /// Writes a line.
-    pub(crate) fn line(&self, text: std::fmt::Arguments<'_>) {
+    pub(crate) fn line(&self, text: fmt::Arguments<'_>) {
         self.without_bar(|| say(text));
     }
 
@@ -67,8 +67,23 @@ impl Screen {
     }
 }
 
+fn style(tail: &Arc<Mutex<String>>) -> ProgressStyle {
+    let tail = tail.clone();
+    ProgressStyle::with_template("[{wide_bar}] {tail}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("tail", move |_: &ProgressState, to: &mut dyn fmt::Write| {
+            let _ = to.write_str(&lock(&tail));
+        })
+        .progress_chars("=> ")
+}
+
+/// Nothing panics while the text is held; if it did, the text would be as good as any.
+fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A line on standard error. That it cannot be written is nothing to stop for.
-pub(crate) fn say(text: std::fmt::Arguments<'_>) {
+pub(crate) fn say(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
