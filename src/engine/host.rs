@@ -221,8 +221,10 @@ impl Host {
     }
 
     /// Trials that tell about the path: not refusals that the host holds back.
-    pub fn trials(&self) -> Trials {
-        if self.refusals_limited {
+    pub fn trials(&self, exact: bool) -> Trials {
+        if self.refusals_limited && exact {
+            self.closed_trials
+        } else if self.refusals_limited {
             self.open_trials
         } else {
             self.open_trials.plus(self.closed_trials)
@@ -243,7 +245,7 @@ impl Host {
         let trials = if self.canaries.is_empty() {
             path_trials
         } else {
-            self.trials()
+            self.trials(options.exact)
         };
         let (least, most) = (least_attempts(options), most_attempts(options));
         // Where nothing ever answered, no number of attempts makes the silence mean more.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const REMEMBERED: usize = 16;
 /// Canaries lost in a row, with no answer meanwhile, that make a path lost. One in 16 by chance
 /// where half of everything is lost; a false alarm costs a round trip.
-pub const LOST_AFTER: u8 = 4;
+const LOST_AFTER: u8 = 4;
 /// Pause between canaries on a lost path: this share of the outage so far, within the bounds, so
 /// that an outage is noticed to be over after at most a sixteenth of its length.
 const PAUSE_SHARE: u32 = 16;

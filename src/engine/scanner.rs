@@ -324,7 +324,11 @@ impl Scanner {
             Next::Fresh => (host.ledger.next_fresh(), Kind::Port),
             Next::Again => (host.ledger.next_queued(), Kind::Port),
             Next::Canary => match host.canaries.next(exact) {
-                Some((index, open)) => (Some(index), Kind::Canary { open }),
+                Some((index, open)) => {
+                    let tells = host.tells_path(open, self.options.exact);
+                    let number = tells.then(|| host.canaries.number());
+                    (Some(index), Kind::Canary { open, number })
+                }
                 None => (None, Kind::Port),
             },
         };
