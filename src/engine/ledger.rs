@@ -179,6 +179,15 @@ impl Ledger {
         self.restage(index, wanted);
     }
 
+    /// A parked attempt will not count, whatever becomes of it.
+    pub fn discount(&mut self, index: u32, wanted: u8) {
+        let port = &mut self.ports[index as usize];
+        if port.parked() > 0 {
+            port.0 -= 1 << 12;
+        }
+        self.restage(index, wanted);
+    }
+
     /// A parked attempt ends, as silent if it `counts`.
     pub fn unpark(&mut self, index: u32, counts: bool, wanted: u8) {
         let port = &mut self.ports[index as usize];

@@ -20,9 +20,9 @@ const ROUND_MIN: Duration = Duration::from_millis(5);
 const QUEUE_FACTOR: u32 = 3;
 const QUEUE_ALLOWANCE: Duration = Duration::from_millis(6);
 /// Trials looked at together; a limit needs most of a batch.
-const BATCH: u32 = 8;
+const BATCH: u32 = 16;
 /// Loss beyond the path's own that shows a limit.
-const LIMIT_LOSS: f64 = 0.25;
+const LIMIT_LOSS: f64 = 0.35;
 /// Loss beyond the path's own at which a held rate is raised, and above which it is lowered.
 const RAISE_BELOW: f64 = 0.05;
 const LOWER_ABOVE: f64 = 0.15;
@@ -254,7 +254,7 @@ impl Pace {
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
         let unanswered = 1.0 - answered / sent.max(1.0);
         let loss = limit.trials.loss();
-        let judged = limit.trials.len() >= BATCH;
+        let judged = limit.trials.len() >= BATCH / 2;
         let lowered = limit.lowers >= OWN_LOSS_AFTER && limit.rate * 3.0 <= limit.first_rate;
         if judged && lowered && loss >= 0.6 * limit.first_loss {
             self.own_loss = loss;
@@ -345,6 +345,11 @@ impl Pace {
             recovery.next_step = Some(now + RECOVERY_STEP);
             recovery.went_well = true;
         }
+    }
+
+    /// Whether the path was found again not long ago.
+    pub fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
     }
 
     fn recover(&mut self, now: Instant) {

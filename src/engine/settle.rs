@@ -20,6 +20,9 @@ const FAULT_PAUSE_MAX: Duration = Duration::from_secs(1);
 const FAULTS: u32 = 14;
 /// Outcomes that are no fault, for one more socket after a fault took some.
 const CREDIT: u32 = 16;
+/// How long after its soft deadline, and half of that again, the canaries of an attempt's time are
+/// known: the longest ordinary time between two.
+const CHECK_AFTER: Duration = Duration::from_millis(20);
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -64,7 +67,13 @@ impl Scanner {
         }
         while let Some(key) = self.deadlines.poll(now) {
             match self.probes.get(key).copied() {
-                Some(probe) if probe.parked => self.hard_deadline(key, probe, now),
+                Some(probe) if probe.parked => {
+                    if probe.checked || probe.sent + self.options.timeout <= now {
+                        self.hard_deadline(key, probe, now);
+                    } else {
+                        self.check(key, probe);
+                    }
+                }
                 Some(probe) => self.soft_deadline(key, probe, now),
                 None => {}
             }
@@ -263,12 +272,13 @@ impl Scanner {
     /// The answer should have come by now: the next attempt may start, this one waits on.
     fn soft_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         self.probes.park(key);
+        let host = &mut self.hosts[probe.host as usize];
+        let check = now + host.soft_timeout(&self.options) / 2 + CHECK_AFTER;
         self.deadlines
-            .start(key, (probe.sent + self.options.timeout).max(now));
+            .start(key, check.min(probe.sent + self.options.timeout));
         match probe.kind {
             Kind::Port => {
                 self.run.on_left();
-                let host = &mut self.hosts[probe.host as usize];
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
@@ -280,38 +290,57 @@ impl Scanner {
         }
     }
 
+    /// By now it is known how the canaries sent about the same time did. If the silence will not
+    /// count, the next attempt need not wait for the hard deadline.
+    fn check(&mut self, key: u32, probe: Probe) {
+        self.deadlines.start(key, probe.sent + self.options.timeout);
+        let doubtful = probe.kind == Kind::Port && self.belief(&probe) == Belief::No;
+        self.probes.check(key, doubtful);
+        if doubtful {
+            let host = &mut self.hosts[probe.host as usize];
+            host.ledger.discount(probe.index, host.wanted);
+            self.wake(probe.host);
+        }
+    }
+
+    /// Whether silence of the attempt says anything about its port.
+    fn belief(&self, probe: &Probe) -> Belief {
+        let host = &self.hosts[probe.host as usize];
+        if !host.canaries.is_empty() {
+            return host.path.believes(probe.sent);
+        }
+        // A host that never answered: what others say of the path that is common to all.
+        match self.run_path.believes(probe.sent) {
+            Belief::No => Belief::No,
+            _ => Belief::Yes,
+        }
+    }
+
     /// An attempt was waited for as long as the user wants.
     fn hard_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
+        let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
-        let counts = match probe.kind {
-            Kind::Canary { .. } => false,
-            Kind::Port if host.canaries.is_empty() => {
-                self.run_path.believes(probe.sent) != Belief::No
+        if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
+            // A canary sent since will tell; ask one if none was.
+            let soft = host.soft_timeout(&self.options);
+            if host.last_canary.is_none_or(|asked| asked < probe.sent) {
+                host.quiet = u32::MAX;
             }
-            Kind::Port => match host.path.believes(probe.sent) {
-                Belief::Yes => true,
-                Belief::No => false,
-                Belief::NotYet => {
-                    // A canary sent since will tell; ask one if none was.
-                    let soft = host.soft_timeout(&self.options);
-                    if host.last_canary.is_none_or(|asked| asked < probe.sent) {
-                        host.quiet = u32::MAX;
-                    }
-                    self.deadlines
-                        .start(key, now + soft.max(Duration::from_millis(5)));
-                    return self.wake(probe.host);
-                }
-            },
-        };
-        self.actions.push_back(Action::Close {
-            id: self.probes.id(key),
-        });
-        self.remove(key);
-        if probe.kind == Kind::Port {
+            self.deadlines.start(key, now + soft.max(CHECK_AFTER));
+            return self.wake(probe.host);
+        }
+        let id = self.probes.id(key);
+        self.actions.push_back(Action::Close { id });
+        let probe = self.remove(key);
+        self.unpark(&probe, belief == Belief::Yes);
+        self.settle_host(probe.host, now);
+    }
+
+    fn unpark(&mut self, probe: &Probe, counts: bool) {
+        if probe.kind == Kind::Port && !probe.discounted {
             let host = &mut self.hosts[probe.host as usize];
             host.ledger.unpark(probe.index, counts, host.wanted);
         }
-        self.settle_host(probe.host, now);
     }
 
     /// Gives up the attempt parked last, to make room for a port that was never tried. It does not
@@ -324,10 +353,7 @@ impl Scanner {
             id: self.probes.id(key),
         });
         let probe = self.remove(key);
-        if probe.kind == Kind::Port {
-            let host = &mut self.hosts[probe.host as usize];
-            host.ledger.unpark(probe.index, false, host.wanted);
-        }
+        self.unpark(&probe, false);
         self.wake(probe.host);
     }
 
