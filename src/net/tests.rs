@@ -295,34 +295,8 @@ fn a_self_connect_is_not_open() {
     }
 }
 
-/// Two attempts that call each other's source port get connected; neither port is open.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[test]
-fn crossed_attempts_are_not_open() {
-    let test = "net::tests::crossed_attempts_are_not_open";
-    let Some(_lab) = Lab::enter(test) else { return };
-    if !runs("tc qdisc add dev lo root netem delay 50ms") {
-        return skip(test, "no delay can be put on lo (tc, sch_netem)");
-    }
-    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003").expect("a sysctl");
-    for &reuse in ways() {
-        let mut sockets = Sockets::new(4, reuse).expect("an event queue");
-        let targets: Vec<SocketAddr> = (0..40)
-            .map(|n| SocketAddr::from((Ipv4Addr::LOCALHOST, 40000 + n % 4)))
-            .collect();
-        let outcomes = probe(&mut sockets, &targets, 4);
-        assert!(outcomes.contains(&Outcome::SelfConnect), "{outcomes:?}");
-        assert!(
-            outcomes.iter().all(|outcome| matches!(
-                *outcome,
-                Outcome::SelfConnect | CLOSED | Outcome::Fault(LocalFault::Ports)
-            )),
-            "reuse {reuse}: {outcomes:?}"
-        );
-    }
-}
-
-/// A reused socket takes a new source port, as a new one would.
+/// A reused socket takes a new source port, as a new one would; where none is left, that is no
+/// verdict, and the socket serves on.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[test]
 fn a_shortage_of_ports_is_a_fault() {

@@ -233,3 +233,43 @@ fn no_address_to_send_from_is_no_route() {
         Outcome::Unsendable(Reason::NoRoute)
     );
 }
+
+/// Two attempts that call each other's source port get connected; neither port is open. Their first
+/// SYNs are dropped, so that both wait when the second ones come, 1 s later.
+#[test]
+fn crossed_attempts_are_not_open() {
+    let test = "net::tests::rejections::crossed_attempts_are_not_open";
+    let Some(_lab) = lab(test) else { return };
+    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40003").expect("a sysctl");
+    for &reuse in ways() {
+        run("nft add table ip t");
+        run("nft add chain ip t c { type filter hook input priority 0 ; policy drop ; }");
+        let mut sockets = Sockets::new(2, reuse).expect("an event queue");
+        let mut generation = 0;
+        let ids = loop {
+            generation += 1;
+            let ids = [0, 1].map(|index| ProbeId { index, generation });
+            for (id, port) in ids.into_iter().zip([40000, 40002]) {
+                let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                assert_eq!(sockets.connect(id, addr), None);
+            }
+            // Local and remote address in hexadecimal, state 02: SYN_SENT.
+            let table = std::fs::read_to_string("/proc/net/tcp").expect("/proc is there");
+            if table.contains("0100007F:9C40 0100007F:9C42 02")
+                && table.contains("0100007F:9C42 0100007F:9C40 02")
+            {
+                break ids;
+            }
+            ids.into_iter().for_each(|id| sockets.close(id));
+        };
+        run("nft flush ruleset");
+        let mut seen = BTreeMap::new();
+        let deadline = Instant::now() + PATIENCE;
+        while seen.len() < 2 && Instant::now() < deadline {
+            sockets.wait(Duration::from_millis(100)).expect("poll");
+            sockets.drain(|id, outcome| assert_eq!(seen.insert(id, outcome), None));
+        }
+        let expected = ids.map(|id| (id, Outcome::SelfConnect));
+        assert_eq!(seen, BTreeMap::from(expected), "reuse {reuse}");
+    }
+}
