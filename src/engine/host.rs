@@ -54,15 +54,20 @@ pub struct Host {
     /// Trials on ports found open, and on ports found closed.
     pub open_trials: Trials,
     pub closed_trials: Trials,
-    /// Closed canaries, asked while open ones are known.
+    /// Closed and open canaries asked at the same time, to tell one's loss from the other's.
     pub refusals: Trials,
+    pub accepts: Trials,
     pub refusals_limited: bool,
     /// Silences since the last canary was asked.
     pub quiet: u32,
     pub last_canary: Option<Instant>,
-    /// Ports that are not popular: open, and not open.
+    /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
+    /// of a burst fares best at a limit: canaries that always went first would see too little of it.
+    pub canary_behind: u8,
+    /// Ports that are not popular: found open, found otherwise, silent at the first attempt.
     pub unlikely_open: u32,
     pub unlikely_other: u32,
+    pub unlikely_silent: u32,
     pub fate: Fate,
     /// Why the host is given up, once it is.
     pub given_up: Option<Reason>,
@@ -118,11 +123,14 @@ impl Host {
             open_trials: Trials::default(),
             closed_trials: Trials::default(),
             refusals: Trials::default(),
+            accepts: Trials::default(),
             refusals_limited: false,
             quiet: 0,
             last_canary: None,
+            canary_behind: 0,
             unlikely_open: 0,
             unlikely_other: 0,
+            unlikely_silent: 0,
             fate: Fate::default(),
             given_up: None,
         }
@@ -134,14 +142,18 @@ impl Host {
         {
             return None;
         }
-        if self.canary_due(options).is_some_and(|due| due <= now) {
-            return Some(Next::Canary);
-        }
         let holds_all = self.live as usize + self.asked.len() >= options.host_sockets;
         let wants = self.ledger.has_fresh() || self.ledger.queued() > 0;
-        if self.path.lost_since().is_some() || holds_all || !wants || !self.pace.has_room() {
+        let lost = self.path.lost_since().is_some();
+        let blocked = lost || holds_all || !wants || !self.pace.has_room();
+        let due = self.canary_due(options).is_some_and(|due| due <= now);
+        if due && (blocked || self.canary_behind == 0) {
+            return Some(Next::Canary);
+        }
+        if blocked {
             return None;
         }
+        self.canary_behind = self.canary_behind.saturating_sub(u8::from(due));
         Some(if self.ledger.has_fresh() {
             Next::Fresh
         } else {
@@ -209,8 +221,10 @@ impl Host {
     }
 
     /// Trials that tell about the path: not refusals that the host holds back.
-    pub fn trials(&self) -> Trials {
-        if self.refusals_limited {
+    pub fn trials(&self, exact: bool) -> Trials {
+        if self.refusals_limited && exact {
+            self.closed_trials
+        } else if self.refusals_limited {
             self.open_trials
         } else {
             self.open_trials.plus(self.closed_trials)
@@ -231,15 +245,14 @@ impl Host {
         let trials = if self.canaries.is_empty() {
             path_trials
         } else {
-            self.trials()
+            self.trials(options.exact)
         };
-        let most = most_attempts(options);
-        let wanted = trials.attempts_for(
-            options.miss,
-            self.counts.open,
-            least_attempts(options),
-            most,
-        );
+        let (least, most) = (least_attempts(options), most_attempts(options));
+        // Where nothing ever answered, no number of attempts makes the silence mean more.
+        let wanted = match trials.ok {
+            0.0 => least,
+            _ => trials.attempts_for(options.miss, self.counts.open, least, most),
+        };
         if wanted > self.wanted {
             self.ledger.restage_all(wanted);
         }
@@ -251,13 +264,17 @@ impl Host {
         !self.refusals_limited
             && self.canaries.has_open()
             && self.refusals.lost >= REFUSALS_LOST
-            && self.open_trials.ok >= REFUSALS_LOST
-            && share(self.refusals) > share(self.open_trials) + REFUSALS_EXCESS
+            && self.accepts.ok >= REFUSALS_LOST * 2.0
+            && share(self.refusals) > share(self.accepts) + REFUSALS_EXCESS
+            && share(self.accepts) < REFUSALS_EXCESS / 2.0
     }
 
     /// Whether every unlikely port, and enough of them, is open.
     pub fn accepts_all(&self) -> bool {
-        self.unlikely_open >= ACCEPTS_ALL && self.unlikely_other == 0
+        // A quarter may be lost on the way, for now; none may stay silent in the end.
+        self.unlikely_open >= ACCEPTS_ALL
+            && self.unlikely_other == 0
+            && self.unlikely_silent <= self.unlikely_open / 4
     }
 }
 

@@ -212,6 +212,15 @@ impl Ledger {
         self.set_stage(index, stage);
     }
 
+    /// Forgets the silences counted so far: they turned out to say nothing.
+    pub fn forget_silences(&mut self, wanted: u8) {
+        for index in 0..self.fresh {
+            let port = &mut self.ports[index as usize];
+            port.0 &= !(15 << 3 | 31 << 7);
+            self.restage(index, wanted);
+        }
+    }
+
     /// Looks again at every port after more attempts were asked for.
     pub fn restage_all(&mut self, wanted: u8) {
         (0..self.fresh).for_each(|index| self.restage(index, wanted));

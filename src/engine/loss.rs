@@ -53,6 +53,11 @@ impl Trials {
             .unwrap_or(most)
     }
 
+    /// One more trial.
+    pub fn add(&mut self, ok: bool) {
+        *(if ok { &mut self.ok } else { &mut self.lost }) += 1.0;
+    }
+
     /// Both kinds of trials together.
     pub fn plus(self, other: Trials) -> Trials {
         Trials {

@@ -37,7 +37,11 @@ pub enum Kind {
     /// To find out about a port.
     Port,
     /// To find out about the path, by a port known to answer.
-    Canary { open: bool },
+    Canary {
+        open: bool,
+        /// Its number among the canaries of its host that tell about the path.
+        number: Option<u32>,
+    },
 }
 
 /// All attempts that have a socket.

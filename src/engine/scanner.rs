@@ -324,7 +324,11 @@ impl Scanner {
             Next::Fresh => (host.ledger.next_fresh(), Kind::Port),
             Next::Again => (host.ledger.next_queued(), Kind::Port),
             Next::Canary => match host.canaries.next(exact) {
-                Some((index, open)) => (Some(index), Kind::Canary { open }),
+                Some((index, open)) => {
+                    let tells = host.tells_path(open, self.options.exact);
+                    let number = tells.then(|| host.canaries.number());
+                    (Some(index), Kind::Canary { open, number })
+                }
                 None => (None, Kind::Port),
             },
         };
@@ -347,6 +351,7 @@ impl Scanner {
             host.asked.push(id.index);
             host.quiet = 0;
             host.last_canary = Some(now);
+            host.canary_behind = spread(self.attempts);
         }
         self.deadlines
             .start(id.index, now + host.soft_timeout(&self.options));
@@ -356,6 +361,11 @@ impl Scanner {
             addr: host.target.socket_addr(port),
         }
     }
+}
+
+/// A number of probes below 16 that is different each time and the same in each run.
+fn spread(n: u64) -> u8 {
+    (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u8
 }
 
 /// What the run came to. Counts and attempts are in [`Progress`].

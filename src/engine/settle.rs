@@ -20,10 +20,6 @@ const FAULT_PAUSE_MAX: Duration = Duration::from_secs(1);
 const FAULTS: u32 = 14;
 /// Outcomes that are no fault, for one more socket after a fault took some.
 const CREDIT: u32 = 16;
-/// How long a lost path is waited for.
-const GIVE_UP: Duration = Duration::from_secs(60);
-/// Answering hosts needed before canaries are held against the run as a whole.
-const COMMON: usize = 4;
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -79,32 +75,7 @@ impl Scanner {
         }
         if let Some(found) = self.run.look(now, None) {
             self.run_path.doubt(found.doubt_from, now);
-            self.note(Note::LimitFound {
-                target: None,
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-    }
-
-    /// Whatever of a host is due by time alone.
-    fn look_after(&mut self, slot: u32, now: Instant) {
-        let Some(host) = self.hosts.get_mut(slot as usize) else {
-            return;
-        };
-        let srtt = host.rtt.srtt();
-        if let Some(found) = host.pace.look(now, srtt) {
-            host.path.doubt(found.doubt_from, now);
-            let target = Some(host.target.clone());
-            self.note(Note::LimitFound {
-                target,
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-        let lost = self.hosts[slot as usize].path.lost_since();
-        if lost.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP) {
-            self.give_up(slot, Reason::PathLost, now);
+            self.limit_found(None, found);
         }
     }
 
@@ -122,22 +93,17 @@ impl Scanner {
         if from_host {
             host.rtt.sample(rtt);
             host.fate.answered = true;
-            self.alive(probe.host, probe.sent, now);
+            if host.tells_path(verdict.state() == State::Open, self.options.exact)
+                || !self.options.exact
+            {
+                self.alive(probe.host, probe.sent, now);
+            }
         }
         let host = &mut self.hosts[probe.host as usize];
         host.pace.on_answer(now, host.is_queueing());
         self.run.on_answer(now, false);
         match probe.kind {
-            Kind::Canary { open } if from_host => {
-                if probe.parked {
-                    // It had been counted as lost, and was only late.
-                    self.take_back_loss(probe.host, open);
-                }
-                self.hosts[probe.host as usize]
-                    .canaries
-                    .on_answer(probe.index);
-                self.trial(&probe, open, true, now);
-            }
+            Kind::Canary { .. } if from_host => self.canary_answered(&probe, now),
             Kind::Canary { .. } => self.hosts[probe.host as usize]
                 .canaries
                 .on_miss(probe.index),
@@ -147,21 +113,6 @@ impl Scanner {
             }
         }
         self.settle_host(probe.host, now);
-    }
-
-    /// The path to a host was alive at `sent`.
-    fn alive(&mut self, slot: u32, sent: Instant, now: Instant) {
-        let host = &mut self.hosts[slot as usize];
-        let spacing = host.soft_timeout(&self.options) / 8;
-        if let Some(after) = host.path.on_answer(sent, now, spacing) {
-            host.pace.halve();
-            let target = Some(host.target.clone());
-            self.note(Note::PathFound { target, after });
-        }
-        if self.run_path.on_answer(sent, now, spacing).is_some() {
-            let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
-            all.into_iter().for_each(|slot| self.wake(slot));
-        }
     }
 
     /// Closes the other attempts on the port of an answered one. Those made before it that the
@@ -321,9 +272,11 @@ impl Scanner {
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
+                let unlikely = probe.index >= self.space.popular_len() && probe.attempt == 1;
+                host.unlikely_silent += u32::from(unlikely);
                 self.wake(probe.host);
             }
-            Kind::Canary { open } => self.canary_lost(&probe, open, now),
+            Kind::Canary { .. } => self.canary_lost(&probe, now),
         }
     }
 
@@ -378,96 +331,6 @@ impl Scanner {
         self.wake(probe.host);
     }
 
-    fn canary_lost(&mut self, probe: &Probe, open: bool, now: Instant) {
-        let host = &mut self.hosts[probe.host as usize];
-        if !host.tells_path(open, self.options.exact) {
-            host.refusals.lost += 1.0;
-            if host.shows_refusal_limit() {
-                host.refusals_limited = true;
-                host.pace.lift();
-                let target = host.target.clone();
-                self.note(Note::RefusalsLimited { target });
-            }
-            return self.wake(probe.host);
-        }
-        if host.path.last_good().is_some_and(|good| good > probe.sent) {
-            host.canaries.on_miss(probe.index);
-        }
-        let was_lost = host.path.lost_since().is_some();
-        if host.path.on_canary_lost(probe.sent, now) {
-            let target = Some(host.target.clone());
-            self.note(Note::PathLost { target });
-        }
-        self.run_path.on_canary_lost(probe.sent, now);
-        // What a dead path swallows says nothing about its loss.
-        if !was_lost {
-            self.trial(probe, open, false, now);
-        }
-        self.wake(probe.host);
-    }
-
-    /// A canary came back or was lost: a trial of the path for its host and, with others, the run.
-    fn trial(&mut self, probe: &Probe, open: bool, ok: bool, now: Instant) {
-        let answering = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| !host.canaries.is_empty())
-            .take(COMMON)
-            .count();
-        let host = &mut self.hosts[probe.host as usize];
-        let tells = host.tells_path(open, self.options.exact);
-        if !tells {
-            // Only answers come here: lost ones are dealt with where they are noticed.
-            host.refusals.ok += 1.0;
-            return;
-        }
-        let trials = if open {
-            &mut host.open_trials
-        } else {
-            &mut host.closed_trials
-        };
-        let counted = if ok { &mut trials.ok } else { &mut trials.lost };
-        *counted += 1.0;
-        let found = host.pace.on_trial(probe.sent, ok, now);
-        if let Some(found) = found {
-            host.path.doubt(found.doubt_from, now);
-            // What was lost to sending too fast is not the path's own loss.
-            host.open_trials.lost = 0.0;
-            host.closed_trials.lost = 0.0;
-        }
-        host.want(&self.options, self.run_trials);
-        let (limited, target) = (host.pace.is_limited(), host.target.clone());
-        if let Some(found) = found {
-            self.note(Note::LimitFound {
-                target: Some(target),
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-        // In turn, so that one host with a limit of its own is not taken for all.
-        if answering >= COMMON && !limited && self.run_last_trial != Some(probe.host) {
-            self.run_last_trial = Some(probe.host);
-            if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
-                self.run_path.doubt(found.doubt_from, now);
-                self.note(Note::LimitFound {
-                    target: None,
-                    rate: found.rate,
-                    loss: found.loss,
-                });
-            }
-        }
-    }
-
-    fn take_back_loss(&mut self, slot: u32, open: bool) {
-        let host = &mut self.hosts[slot as usize];
-        let trials = match (host.tells_path(open, self.options.exact), open) {
-            (false, _) => &mut host.refusals,
-            (true, true) => &mut host.open_trials,
-            (true, false) => &mut host.closed_trials,
-        };
-        trials.lost = (trials.lost - 1.0).max(0.0);
-    }
-
     /// Completes the host if it is, else lets it go on.
     fn settle_host(&mut self, slot: u32, now: Instant) {
         let Some(host) = self.hosts.get_mut(slot as usize) else {
@@ -483,7 +346,7 @@ impl Scanner {
         }
     }
 
-    fn give_up(&mut self, slot: u32, reason: Reason, now: Instant) {
+    pub(super) fn give_up(&mut self, slot: u32, reason: Reason, now: Instant) {
         let target = self.hosts[slot as usize].target.clone();
         self.note(Note::HostGivenUp { target, reason });
         self.finish(slot, Some(reason), now);

@@ -100,7 +100,7 @@ impl<B: Bound> Intervals<B> {
     pub(super) fn insert(&mut self, first: B, last: B) {
         if let Some(end) = self.ranges.last_mut()
             && end.0 <= first
-            && end.1.next().is_none_or(|next| first <= next)
+            && touches(end.1, first)
         {
             end.1 = end.1.max(last);
             return;
@@ -120,7 +120,7 @@ impl<B: Bound> Intervals<B> {
         if self.merged < self.ranges.len() {
             self.ranges.sort_unstable();
             self.ranges.dedup_by(|later, earlier| {
-                let touches = earlier.1.next().is_none_or(|next| later.0 <= next);
+                let touches = touches(earlier.1, later.0);
                 if touches {
                     earlier.1 = earlier.1.max(later.1);
                 }
@@ -159,6 +159,11 @@ impl<B: Bound> Intervals<B> {
         self.merged = kept.len();
         self.ranges = kept;
     }
+}
+
+/// Whether a range that ends with `last` goes on in one that begins with `first`, not before it.
+fn touches<B: Bound>(last: B, first: B) -> bool {
+    first <= last || last.next() == Some(first)
 }
 
 /// Merged ranges with the number of addresses before each. The end of a range is told by the
@@ -204,6 +209,12 @@ impl<B: Bound> Index<B> {
     /// How many ranges there are.
     pub(super) fn ranges(&self) -> usize {
         self.firsts.len()
+    }
+
+    /// Bytes that the ranges take up.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        std::mem::size_of_val(&self.firsts[..]) + std::mem::size_of_val(&self.starts[..])
     }
 
     /// The `index`th address, ascending.

@@ -1,5 +1,6 @@
 //! What to scan: hosts, ports, and the order in which they are taken.
 
+mod host_error;
 mod host_spec;
 mod hosts;
 mod intervals;
@@ -10,7 +11,8 @@ mod ports;
 mod shown;
 mod space;
 
-pub use host_spec::{HostSpec, HostSpecError};
+pub use host_error::HostSpecError;
+pub use host_spec::HostSpec;
 pub use hosts::{HostSet, MAX_HOSTS, Target};
 pub use octets::Octets;
 pub use permutation::Permutation;

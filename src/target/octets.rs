@@ -204,3 +204,77 @@ fn nth(octet: &Octet, mut index: u64) -> u8 {
     }
     unreachable!("index is below the number of values")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ranges(target: &str) -> Vec<String> {
+        let octets = parse_octets(target).expect(target);
+        assert_eq!(octets.count(), octets.ranges().count() as u64, "{target}");
+        octets
+            .ranges()
+            .map(|(first, last)| format!("{}-{}", Ipv4Addr::from(first), Ipv4Addr::from(last)))
+            .collect()
+    }
+
+    #[test]
+    fn full_octets_at_the_end_join() {
+        assert_eq!(ranges("*.*.*.*"), ["0.0.0.0-255.255.255.255"]);
+        assert_eq!(ranges("10.0-3.*.*"), ["10.0.0.0-10.3.255.255"]);
+        assert_eq!(
+            ranges("10.1,3.0-255.*"),
+            ["10.1.0.0-10.1.255.255", "10.3.0.0-10.3.255.255"]
+        );
+        assert_eq!(ranges("192.0.2.1-20"), ["192.0.2.1-192.0.2.20"]);
+        assert_eq!(
+            ranges("192.0.2.1,3,4,5-7,200-"),
+            [
+                "192.0.2.1-192.0.2.1",
+                "192.0.2.3-192.0.2.7",
+                "192.0.2.200-192.0.2.255"
+            ]
+        );
+        assert_eq!(
+            ranges("10.0.0-1.1-254"),
+            ["10.0.0.1-10.0.0.254", "10.0.1.1-10.0.1.254"]
+        );
+    }
+
+    fn octet() -> impl Strategy<Value = String> {
+        let number = prop_oneof![0..=3u8, 253..=255u8];
+        let item = prop_oneof![
+            number.clone().prop_map(|a| a.to_string()),
+            (number.clone(), number).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+            Just("*".to_string()),
+        ];
+        proptest::collection::vec(item, 1..4).prop_map(|items| items.join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_hold_what_the_octets_hold(octets in proptest::array::uniform4(octet()), probe in proptest::array::uniform4(prop_oneof![0..=4u8, 252..=255u8])) {
+            let target = octets.join(".");
+            let Ok(parsed) = parse_octets(&target) else {
+                // Too many ranges.
+                return Ok(());
+            };
+            let holds = parsed.0.iter().zip(probe).all(|(octet, value)| {
+                octet.iter().any(|&(first, last)| (first..=last).contains(&value))
+            });
+            let probe = u32::from_be_bytes(probe);
+            let mut before = None;
+            let mut found = false;
+            for (first, last) in parsed.ranges() {
+                prop_assert!(first <= last && before < Some(first), "{} in {}", first, target);
+                before = Some(last);
+                found |= (first..=last).contains(&probe);
+            }
+            prop_assert_eq!(found, holds, "{} in {}", Ipv4Addr::from(probe), target);
+        }
+    }
+}

@@ -147,7 +147,7 @@ fn service(
 }
 
 /// Longest name that is looked for under another spelling; the registry has none above 15.
-const LONGEST_NAME: usize = 24;
+const LONGEST_NAME: usize = 16;
 
 /// A known name one slip away from `name`: letters swapped, left out, mistyped or too many, in
 /// this order, and of several the one with the lowest port.
@@ -183,4 +183,160 @@ fn similar(name: &str, resolve_service: &impl Fn(&str) -> Option<u16>) -> Option
             let known = names.filter_map(|name| Some((resolve_service(&name)?, name)));
             known.min().map(|(_, name)| name)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::service;
+
+    fn parse(spec: &str) -> Result<PortSet, PortSpecError> {
+        PortSet::parse(spec, service::port)
+    }
+
+    fn shown_as(spec: &str) -> String {
+        parse(spec).expect(spec).to_string()
+    }
+
+    fn error(spec: &str) -> String {
+        parse(spec).expect_err(spec).to_string()
+    }
+
+    #[test]
+    fn specifications() {
+        for (spec, expected) in [
+            ("22", "22"),
+            ("22,80,8000-8100", "22,80,8000-8100"),
+            ("-1024", "1-1024"),
+            ("60000-", "60000-65535"),
+            ("-", "1-65535"),
+            ("http,ssh", "22,80"),
+            (
+                "22,80,8000-8100,-1024,60000-,http,ssh",
+                "1-1024,8000-8100,60000-65535",
+            ),
+            ("22,80,8000-8100,-1024,60000-,-,http,ssh", "1-65535"),
+            ("0", "0"),
+            ("0-10", "0-10"),
+            ("0,-", "0-65535"),
+            ("0-", "0-65535"),
+            ("65535", "65535"),
+            ("80,80,80-80", "80"),
+            ("3,2,1", "1-3"),
+            (" 22 , 80\t,8000 - 8001 ", "22,80,8000-8001"),
+            ("HTTP,Ssh", "22,80"),
+            ("http-alt", "8080"),
+            ("ms-wbt-server", "3389"),
+            ("914c-g", "211"),
+            ("0080", "80"),
+        ] {
+            assert_eq!(shown_as(spec), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_piece_and_what_would_be_right() {
+        for (spec, expected) in [
+            (
+                "",
+                "no ports given; write ports, ranges and service names, as in 22,80,8000-8100,http",
+            ),
+            (
+                " \t",
+                "no ports given; write ports, ranges and service names, as in 22,80,8000-8100,http",
+            ),
+            (
+                "22,,80",
+                "empty item in `22,,80`: a comma too many, or a port missing",
+            ),
+            (
+                "22,",
+                "empty item in `22,`: a comma too many, or a port missing",
+            ),
+            (
+                ",",
+                "empty item in `,`: a comma too many, or a port missing",
+            ),
+            ("70000", "port 70000 is above 65535, the highest there is"),
+            ("1-65536", "port 65536 is above 65535, the highest there is"),
+            ("90-80", "range 90-80 runs backwards; did you mean 80-90?"),
+            ("-0", "range 1-0 runs backwards; did you mean 0-1?"),
+            (
+                "1-2-3",
+                "`1-2-3` is no range; a range has one dash, as in 8000-8100",
+            ),
+            (
+                "--",
+                "`--` is no range; a range has one dash, as in 8000-8100",
+            ),
+            (
+                "22 80",
+                "`22 80` is no port; separate ports with commas, as in 22,80",
+            ),
+            (
+                "8000 8001-8002",
+                "`8000 8001-8002` is no port; separate ports with commas, as in 22,80",
+            ),
+            (
+                "ssh http",
+                "`ssh http` is no port; separate ports with commas, as in 22,80",
+            ),
+            ("htpp", "`htpp` is no service name; did you mean `http`?"),
+            ("shh", "`shh` is no service name; did you mean `ssh`?"),
+            ("hsttp", "`hsttp` is no service name; did you mean `http`?"),
+            (
+                "telent",
+                "`telent` is no service name; did you mean `telnet`?",
+            ),
+            (
+                "no-such-thing",
+                "`no-such-thing` is no service name; write the port's number instead",
+            ),
+            (
+                "+80",
+                "`+80` is no service name; write the port's number instead",
+            ),
+            (
+                "8０",
+                "`8０` is no service name; write the port's number instead",
+            ),
+            (
+                "\u{202e}a\x1b[31m",
+                "`\\u{202e}a\\u{1b}[31m` is no service name; write the port's number instead",
+            ),
+        ] {
+            assert_eq!(error(spec), expected, "{spec:?}");
+        }
+        let long = error(&"9".repeat(100_000));
+        assert_eq!(
+            long,
+            format!(
+                "port {}… is above 65535, the highest there is",
+                "9".repeat(60)
+            )
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(spec in ".*") {
+            check(&spec);
+        }
+
+        #[test]
+        fn arbitrary_items_never_panic(spec in "[-0-9, a-c]{0,24}") {
+            check(&spec);
+        }
+    }
+
+    /// Reads `spec`; an error is one printable line of bounded length.
+    fn check(spec: &str) {
+        if let Err(error) = PortSet::parse(spec, |name| (name == "a").then_some(1)) {
+            let text = error.to_string();
+            assert!(!text.chars().any(char::is_control), "{text:?}");
+            assert!(text.len() < 1000, "{text:?}");
+        }
+    }
 }

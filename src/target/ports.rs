@@ -210,3 +210,74 @@ impl From<Bits> for PortSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ports in runs, so that merging and both ends of the range are met.
+    fn ports() -> impl Strategy<Value = BTreeSet<u16>> {
+        let start = prop_oneof![0..200u16, 0..=u16::MAX, 65_400..=u16::MAX];
+        let run = (start, 0..80u16).prop_map(|(first, len)| first..=first.saturating_add(len));
+        proptest::collection::vec(run, 0..40).prop_map(|runs| runs.into_iter().flatten().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn set_is_like_a_sorted_set(model in ports()) {
+            let set: PortSet = model.iter().rev().copied().collect();
+            prop_assert_eq!(set.len() as usize, model.len());
+            prop_assert!(set.iter().eq(model.iter().copied()));
+            for (index, &port) in model.iter().enumerate() {
+                prop_assert_eq!(set.nth(index as u32), Some(port));
+                prop_assert_eq!(set.index_of(port), Some(index as u32));
+            }
+            prop_assert_eq!(set.nth(set.len()), None);
+            for port in model.iter().flat_map(|&port| [port.wrapping_sub(1), port.wrapping_add(1)]) {
+                prop_assert_eq!(set.contains(port), model.contains(&port));
+            }
+        }
+
+        #[test]
+        fn union_and_difference(a in ports(), b in ports()) {
+            let set = |model: &BTreeSet<u16>| model.iter().copied().collect::<PortSet>();
+            let union: BTreeSet<u16> = a.union(&b).copied().collect();
+            let difference: BTreeSet<u16> = a.difference(&b).copied().collect();
+            prop_assert_eq!(set(&a).union(&set(&b)), set(&union));
+            prop_assert_eq!(set(&a).difference(&set(&b)), set(&difference));
+        }
+    }
+
+    #[test]
+    fn empty_and_full() {
+        let empty = PortSet::default();
+        assert_eq!(empty, PortSet::from_iter([]));
+        assert!(empty.is_empty());
+        assert_eq!((empty.nth(0), empty.index_of(0)), (None, None));
+        let full: PortSet = (0..=u16::MAX).collect();
+        assert_eq!(full.len(), 65_536);
+        assert_eq!(full.nth(65_535), Some(u16::MAX));
+        assert_eq!(full.nth(65_536), None);
+        assert_eq!(full.index_of(u16::MAX), Some(65_535));
+        let all = PortSet::all();
+        assert_eq!((all.len(), all.nth(0)), (65_535, Some(1)));
+    }
+
+    #[test]
+    fn copies_share_and_runs_are_small() {
+        assert_eq!(std::mem::size_of::<Run>(), 4);
+        assert_eq!(PortSet::all().runs.len(), 1);
+        let set = PortSet::all();
+        assert!(Arc::ptr_eq(&set.runs, &set.clone().runs));
+    }
+
+    #[test]
+    fn shown_as_typed() {
+        let set = PortSet::from_iter([22, 80, 8000, 8001, 8002, 65_535]);
+        assert_eq!(set.to_string(), "22,80,8000-8002,65535");
+    }
+}

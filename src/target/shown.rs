@@ -19,3 +19,19 @@ pub(super) fn shown(piece: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn unprintable_is_escaped_and_long_is_cut() {
+        assert_eq!(shown("a'b\"c\\d é"), "a'b\"c\\d é");
+        assert_eq!(
+            shown("\x1b]0;\u{202e}\u{2066}\u{200b}\u{feff}\n\u{9b}"),
+            "\\u{1b}]0;\\u{202e}\\u{2066}\\u{200b}\\u{feff}\\n\\u{9b}"
+        );
+        assert_eq!(shown(&"x".repeat(60)), "x".repeat(60));
+        assert_eq!(shown(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
+    }
+}

@@ -135,3 +135,123 @@ impl TargetSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hosts(specs: &[&str]) -> HostSet {
+        let mut hosts = HostSet::default();
+        for spec in specs {
+            assert!(hosts.insert_spec(&spec.parse().expect(spec), 0), "{spec}");
+        }
+        hosts
+    }
+
+    proptest! {
+        #[test]
+        fn every_host_and_port_exactly_once(
+            hosts in proptest::collection::btree_set(any::<u32>(), 0..40),
+            ports in proptest::collection::btree_set(0..300u16, 0..80),
+            first in proptest::collection::vec(0..300u16, 0..40),
+            seed: u64,
+        ) {
+            let mut set = HostSet::default();
+            for &host in &hosts {
+                let host = IpAddr::V4(Ipv4Addr::from(host));
+                set.insert_range(host, host, 0);
+            }
+            let space = TargetSpace::new(set, ports.iter().copied().collect(), &first, seed);
+            prop_assert_eq!(space.planned(), (hosts.len() * ports.len()) as u64);
+            let mut popular: Vec<u16> = Vec::new();
+            for port in first {
+                if ports.contains(&port) && !popular.contains(&port) {
+                    popular.push(port);
+                }
+            }
+            prop_assert_eq!(space.popular_len() as usize, popular.len());
+            let mut seen = BTreeSet::new();
+            for position in 0..space.hosts() {
+                let IpAddr::V4(host) = space.host(position).addr else {
+                    panic!("only IPv4 was given");
+                };
+                prop_assert!(hosts.contains(&host.into()));
+                let order = space.port_order(position);
+                for index in 0..space.ports() {
+                    let port = space.port(&order, index);
+                    prop_assert!(ports.contains(&port));
+                    prop_assert!(seen.insert((host, port)), "{}:{} twice", host, port);
+                    prop_assert_eq!(space.index_of(&order, port), Some(index));
+                    if let Some(first) = popular.get(index as usize) {
+                        prop_assert_eq!(port, *first);
+                    }
+                }
+                prop_assert_eq!(space.index_of(&order, 300), None);
+            }
+            prop_assert_eq!(seen.len() as u64, space.planned());
+        }
+    }
+
+    #[test]
+    fn a_slash_8_with_all_ports_is_as_small_as_one_host() {
+        let space = TargetSpace::new(hosts(&["10.0.0.0/8"]), PortSet::all(), &[80, 443], 1);
+        assert_eq!(space.planned(), (1 << 24) * 65_535);
+        assert_eq!(space.0.hosts.size(), 8);
+        let distinct: HashSet<IpAddr> = (0..10_000).map(|at| space.host(at).addr).collect();
+        assert_eq!(distinct.len(), 10_000);
+        let last = space.host(space.hosts() - 1);
+        assert!(last.addr.to_string().starts_with("10."));
+        let order = space.port_order(space.hosts() - 1);
+        assert_eq!([space.port(&order, 0), space.port(&order, 1)], [80, 443]);
+        assert!(std::mem::size_of::<PortOrder>() <= 8);
+        assert_eq!(std::mem::size_of::<TargetSpace>(), 8);
+    }
+
+    #[test]
+    fn hosts_and_seeds_have_orders_of_their_own() {
+        let space = |seed| TargetSpace::new(hosts(&["10.0.0.0/24"]), PortSet::all(), &[], seed);
+        let ports = |space: &TargetSpace, position| -> Vec<u16> {
+            let order = space.port_order(position);
+            (0..100).map(|index| space.port(&order, index)).collect()
+        };
+        let hosts = |space: &TargetSpace| -> Vec<Target> {
+            (0..100).map(|position| space.host(position)).collect()
+        };
+        let (one, two) = (space(1), space(2));
+        assert_eq!(ports(&one, 5), ports(&space(1), 5));
+        assert_eq!(hosts(&one), hosts(&space(1)));
+        assert_ne!(ports(&one, 5), ports(&one, 6));
+        assert_ne!(ports(&one, 5), ports(&two, 5));
+        assert_ne!(hosts(&one), hosts(&two));
+    }
+
+    #[test]
+    fn nothing_to_scan() {
+        let space = TargetSpace::new(HostSet::default(), PortSet::all(), &[80], 1);
+        assert_eq!((space.hosts(), space.planned()), (0, 0));
+        let space = TargetSpace::new(hosts(&["10.0.0.1"]), PortSet::default(), &[80], 1);
+        assert_eq!(
+            (space.ports(), space.popular_len(), space.planned()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn names_come_along() {
+        let mut set = hosts(&["192.0.2.0/29"]);
+        set.insert_named("192.0.2.3".parse().expect("an address"), 0, "host.example");
+        let space = TargetSpace::new(set, PortSet::all(), &[], 9);
+        let named: Vec<Target> = (0..8)
+            .map(|at| space.host(at))
+            .filter(|host| host.name.is_some())
+            .collect();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].addr.to_string(), "192.0.2.3");
+        assert_eq!(named[0].name.as_deref(), Some("host.example"));
+    }
+}

@@ -311,7 +311,7 @@ fn a_dead_stretch_costs_its_length_and_its_silences_are_tried_again() {
 fn a_round_trip_time_that_grows_loses_nothing() {
     for seed in 0..3 {
         let mut model = host(20 * MS, Port::Closed, 8_000, 80, seed);
-        model.growth = 300 * MS;
+        model.growth = 100 * MS;
         let options = Options {
             rate: Some(4_000.0),
             ..Options::default()
