@@ -18,6 +18,20 @@ pub struct Canaries {
     kept: Vec<Canary>,
     turn: u8,
     asked: u8,
+    results: Results,
+}
+
+/// What became of the last canaries asked, by their number.
+///
+/// Silence counts only where the canaries next to it came back. The loss that matters is the loss
+/// there: a canary is a trial of it only if its two neighbours came back. Where loss is random
+/// that changes nothing; where it comes in bursts or a table is full, it leaves out what was
+/// noticed anyway.
+#[derive(Debug, Default)]
+struct Results {
+    next: u32,
+    known: u64,
+    ok: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +93,37 @@ impl Canaries {
         None
     }
 
+    /// Numbers the canary that is asked now.
+    pub fn number(&mut self) -> u32 {
+        let number = self.results.next;
+        self.results.next = number.wrapping_add(1);
+        // Forget whoever had this place 64 numbers ago.
+        self.results.known &= !bit(number);
+        number
+    }
+
+    /// Canary `number` came back or did not; `trial` gets each result that is a trial of the loss.
+    pub fn on_result(&mut self, number: u32, ok: bool, mut trial: impl FnMut(bool)) {
+        if !self.results.remembers(number) {
+            return;
+        }
+        self.results.set(number, ok);
+        for center in [number.wrapping_sub(1), number, number.wrapping_add(1)] {
+            if self.results.is_trial(center) {
+                trial(self.results.ok & bit(center) != 0);
+            }
+        }
+    }
+
+    /// Canary `number`, given up as lost, was late; whether a trial was wrongly counted as lost.
+    pub fn on_late(&mut self, number: u32) -> bool {
+        if !self.results.remembers(number) {
+            return false;
+        }
+        self.results.set(number, true);
+        self.results.is_trial(number)
+    }
+
     /// The canary answered.
     pub fn on_answer(&mut self, index: u32) {
         if let Some(canary) = self.kept.iter_mut().find(|canary| canary.index == index) {
@@ -98,9 +143,55 @@ impl Canaries {
     }
 }
 
+impl Results {
+    /// Whether the number, and its neighbours, still have their places.
+    fn remembers(&self, number: u32) -> bool {
+        self.next.wrapping_sub(number) < u64::BITS - 2
+    }
+
+    fn set(&mut self, number: u32, ok: bool) {
+        self.known |= bit(number);
+        self.ok = if ok {
+            self.ok | bit(number)
+        } else {
+            self.ok & !bit(number)
+        };
+    }
+
+    fn is_trial(&self, center: u32) -> bool {
+        let sides = bit(center.wrapping_sub(1)) | bit(center.wrapping_add(1));
+        let all = sides | bit(center);
+        self.known & all == all && self.ok & sides == sides
+    }
+}
+
+fn bit(number: u32) -> u64 {
+    1 << (number % u64::BITS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_losses_between_canaries_that_came_back_are_trials() {
+        let mut canaries = Canaries::default();
+        let mut trials = Vec::new();
+        let fates = [true, true, false, true, false, false, true, true, true];
+        fates.iter().for_each(|_| {
+            canaries.number();
+        });
+        // Losses are noticed later than answers.
+        for wanted in [true, false] {
+            for (number, ok) in fates.iter().enumerate().filter(|(_, ok)| **ok == wanted) {
+                canaries.on_result(number as u32, *ok, |ok| trials.push(ok));
+            }
+        }
+        trials.sort_unstable();
+        assert_eq!(trials, [false, true]);
+        assert!(canaries.on_late(2));
+        assert!(!canaries.on_late(4));
+    }
 
     #[test]
     fn open_ports_are_preferred_and_closed_ones_asked_now_and_then() {

@@ -32,7 +32,7 @@ impl Scanner {
             // Its canaries are gone: nothing could tell any more that the path is back.
             self.run_path = Path::new();
         }
-        let trust = host.trust();
+        let trust = host.trust(self.options.exact);
         for ((reason, attempts), ports) in self.unanswered(&host, rest) {
             let verdict = Verdict {
                 reason,
@@ -135,8 +135,8 @@ impl Scanner {
 
 impl Host {
     /// How far its counts can be trusted.
-    fn trust(&self) -> Trust {
-        let trials = self.trials();
+    fn trust(&self, exact: bool) -> Trust {
+        let trials = self.trials(exact);
         let knows = trials.ok > 0.0;
         let miss = match self.ledger.least_counted() {
             None if self.fate.answered => Some(0.0),

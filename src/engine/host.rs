@@ -19,6 +19,11 @@ const QUIET: u32 = 8;
 /// Time between canaries while silence is met: half a round trip within these bounds.
 const CANARY_MIN: Duration = Duration::from_millis(10);
 const CANARY_MAX: Duration = Duration::from_millis(100);
+/// While it is not known what the path bears, a canary goes with each so many probes, so that few
+/// silences are in doubt when it breaks down.
+const CLOSE: u32 = 32;
+/// Probes after which that is known.
+const CLOSE_UNTIL: u32 = 8_192;
 /// With fewer silences than [`QUIET`], canaries are this many times rarer.
 const LEISURE: u32 = 4;
 /// Of a limited rate, canaries may take one probe in so many.
@@ -61,6 +66,9 @@ pub struct Host {
     /// Silences since the last canary was asked.
     pub quiet: u32,
     pub last_canary: Option<Instant>,
+    /// Probes sent, and those since the last canary.
+    pub sent: u32,
+    pub since_canary: u32,
     /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
     /// of a burst fares best at a limit: canaries that always went first would see too little of it.
     pub canary_behind: u8,
@@ -127,6 +135,8 @@ impl Host {
             refusals_limited: false,
             quiet: 0,
             last_canary: None,
+            sent: 0,
+            since_canary: 0,
             canary_behind: 0,
             unlikely_open: 0,
             unlikely_other: 0,
@@ -191,6 +201,10 @@ impl Host {
         if self.quiet == 0 {
             return None;
         }
+        let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
+        if self.quiet >= QUIET && early && self.since_canary >= CLOSE {
+            return Some(last);
+        }
         let rare = self.pace.rate().map_or(Duration::ZERO, |rate| {
             Duration::from_secs_f64(CANARY_SHARE / rate)
         });
@@ -221,8 +235,10 @@ impl Host {
     }
 
     /// Trials that tell about the path: not refusals that the host holds back.
-    pub fn trials(&self) -> Trials {
-        if self.refusals_limited {
+    pub fn trials(&self, exact: bool) -> Trials {
+        if self.refusals_limited && exact {
+            self.closed_trials
+        } else if self.refusals_limited {
             self.open_trials
         } else {
             self.open_trials.plus(self.closed_trials)
@@ -243,7 +259,7 @@ impl Host {
         let trials = if self.canaries.is_empty() {
             path_trials
         } else {
-            self.trials()
+            self.trials(options.exact)
         };
         let (least, most) = (least_attempts(options), most_attempts(options));
         // Where nothing ever answered, no number of attempts makes the silence mean more.

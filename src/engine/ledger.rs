@@ -179,6 +179,15 @@ impl Ledger {
         self.restage(index, wanted);
     }
 
+    /// A parked attempt will not count, whatever becomes of it.
+    pub fn discount(&mut self, index: u32, wanted: u8) {
+        let port = &mut self.ports[index as usize];
+        if port.parked() > 0 {
+            port.0 -= 1 << 12;
+        }
+        self.restage(index, wanted);
+    }
+
     /// A parked attempt ends, as silent if it `counts`.
     pub fn unpark(&mut self, index: u32, counts: bool, wanted: u8) {
         let port = &mut self.ports[index as usize];
@@ -210,6 +219,15 @@ impl Ledger {
             Stage::Parked
         };
         self.set_stage(index, stage);
+    }
+
+    /// Forgets the silences counted so far: they turned out to say nothing.
+    pub fn forget_silences(&mut self, wanted: u8) {
+        for index in 0..self.fresh {
+            let port = &mut self.ports[index as usize];
+            port.0 &= !(15 << 3 | 31 << 7);
+            self.restage(index, wanted);
+        }
     }
 
     /// Looks again at every port after more attempts were asked for.

@@ -19,6 +19,7 @@ mod report;
 mod rtt;
 mod scanner;
 mod settle;
+mod trial;
 mod verdict;
 mod wheel;
 

@@ -20,9 +20,9 @@ const ROUND_MIN: Duration = Duration::from_millis(5);
 const QUEUE_FACTOR: u32 = 3;
 const QUEUE_ALLOWANCE: Duration = Duration::from_millis(6);
 /// Trials looked at together; a limit needs most of a batch.
-const BATCH: u32 = 8;
+const BATCH: u32 = 16;
 /// Loss beyond the path's own that shows a limit.
-const LIMIT_LOSS: f64 = 0.25;
+const LIMIT_LOSS: f64 = 0.35;
 /// Loss beyond the path's own at which a held rate is raised, and above which it is lowered.
 const RAISE_BELOW: f64 = 0.05;
 const LOWER_ABOVE: f64 = 0.15;
@@ -30,6 +30,12 @@ const LOWER_ABOVE: f64 = 0.15;
 const RAISE: f64 = 0.08;
 /// Raises in a row after which there is no limit any more.
 const LIFT_AFTER: u32 = 7;
+/// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
+/// is taken as the path's own.
+const OWN_LOSS_AFTER: u32 = 3;
+/// On a path that was lost and found, half the rate of before; it doubles this often while canaries
+/// come back.
+const RECOVERY_STEP: Duration = Duration::from_millis(200);
 /// A found limit is never taken as lower than this, probes a second.
 const RATE_MIN: f64 = 20.0;
 /// How much later than planned a probe may be sent without the rest being shifted: what a timer of
@@ -46,6 +52,7 @@ pub struct Pace {
     /// Upper bound given by the user, probes a second.
     bound: Option<f64>,
     limit: Option<Limit>,
+    recovery: Option<Recovery>,
     next_send: Option<Instant>,
     round_end: Option<Instant>,
     window_was_full: bool,
@@ -69,6 +76,18 @@ struct Limit {
     trials: Batch,
     next_look: Instant,
     raises: u32,
+    lowers: u32,
+}
+
+/// What a lost path is begun again with.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    /// Probes a second when the path was lost.
+    before: f64,
+    rate: f64,
+    /// `None` while the path is still lost.
+    next_step: Option<Instant>,
+    went_well: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +119,7 @@ impl Pace {
             in_window: 0,
             bound,
             limit: None,
+            recovery: None,
             next_send: None,
             round_end: None,
             window_was_full: false,
@@ -182,6 +202,9 @@ impl Pace {
     /// A canary sent at `sent` came back, or did not in its time.
     pub fn on_trial(&mut self, sent: Instant, ok: bool, now: Instant) -> Option<Found> {
         self.bad_in_round |= !ok;
+        if let Some(recovery) = &mut self.recovery {
+            recovery.went_well &= ok;
+        }
         if let Some(limit) = &mut self.limit {
             if sent > limit.since {
                 limit.trials.add(sent, ok);
@@ -225,13 +248,15 @@ impl Pace {
 
     /// Looks at how a held rate does, when it is time to.
     pub fn look(&mut self, now: Instant, srtt: Option<Duration>) -> Option<Found> {
+        self.recover(now);
         let limit = self.limit.as_mut().filter(|limit| now >= limit.next_look)?;
         limit.next_look = now + period(srtt);
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
         let unanswered = 1.0 - answered / sent.max(1.0);
         let loss = limit.trials.loss();
-        let judged = limit.trials.len() >= BATCH;
-        if judged && limit.rate * 3.0 <= limit.first_rate && loss >= 0.6 * limit.first_loss {
+        let judged = limit.trials.len() >= BATCH / 2;
+        let lowered = limit.lowers >= OWN_LOSS_AFTER && limit.rate * 3.0 <= limit.first_rate;
+        if judged && lowered && loss >= 0.6 * limit.first_loss {
             self.own_loss = loss;
             self.lift();
             return None;
@@ -241,6 +266,7 @@ impl Pace {
             if sent >= 0.7 * limit.rate {
                 limit.rate *= 1.0 + (RAISE * f64::from(1u32 << limit.raises.min(4))).min(1.0);
                 limit.raises += 1;
+                limit.lowers = 0;
                 limit.trials = Batch::default();
                 limit.since = now;
                 if limit.raises >= LIFT_AFTER {
@@ -255,10 +281,12 @@ impl Pace {
                 .max(RATE_MIN)
                 .min(limit.rate);
             let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
+            let lowers = limit.lowers + 1;
             let doubt_from = limit.trials.first_sent.unwrap_or(limit.since);
             let found = self.hold(now, delivered, loss, first_rate, doubt_from);
             if let Some(limit) = &mut self.limit {
                 limit.first_loss = first_loss;
+                limit.lowers = lowers;
             }
             return Some(found);
         }
@@ -267,30 +295,91 @@ impl Pace {
 
     /// When [`look`](Self::look) is due.
     pub fn next_look(&self) -> Option<Instant> {
-        self.limit.map(|limit| limit.next_look)
+        let step = self.recovery.and_then(|recovery| recovery.next_step);
+        self.limit
+            .map(|limit| limit.next_look)
+            .into_iter()
+            .chain(step)
+            .min()
+    }
+
+    /// Holds the rate at what is answered now.
+    pub fn hold_at_delivery(&mut self, now: Instant) {
+        let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
+        self.hold(
+            now,
+            answered.max(RATE_MIN),
+            1.0 - answered / sent.max(answered),
+            sent,
+            now,
+        );
     }
 
     /// Lifts a limit that turned out not to be one.
     pub fn lift(&mut self) {
         self.limit = None;
         self.batches = [Batch::default(); 2];
-        if self.bound.is_none() {
+        if self.rate().is_none() {
             self.next_send = None;
         }
     }
 
-    /// The path was lost and found: begin again with half of what was in flight.
-    pub fn halve(&mut self) {
+    /// The path is lost.
+    pub fn on_path_lost(&mut self, now: Instant) {
+        let before = self.sent.rate(now);
+        self.recovery = Some(Recovery {
+            before,
+            rate: before / 2.0,
+            next_step: None,
+            went_well: true,
+        });
+    }
+
+    /// The path is found again: begin with half of what was in flight, at half the rate.
+    pub fn on_path_found(&mut self, now: Instant) {
         self.window = (self.window / 2.0).max(self.initial);
         self.batches = [Batch::default(); 2];
+        self.next_send = self.next_send.or(Some(now));
+        if let Some(recovery) = &mut self.recovery {
+            recovery.rate = recovery.rate.max(RATE_MIN);
+            recovery.next_step = Some(now + RECOVERY_STEP);
+            recovery.went_well = true;
+        }
+    }
+
+    /// Whether the path was found again not long ago.
+    pub fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
+    }
+
+    fn recover(&mut self, now: Instant) {
+        let Some(recovery) = &mut self.recovery else {
+            return;
+        };
+        if recovery.next_step.is_none_or(|step| now < step) {
+            return;
+        }
+        if recovery.went_well {
+            recovery.rate *= 2.0;
+        }
+        recovery.went_well = true;
+        recovery.next_step = Some(now + RECOVERY_STEP);
+        if recovery.rate > recovery.before * 2.0 {
+            self.recovery = None;
+            if self.rate().is_none() {
+                self.next_send = None;
+            }
+        }
     }
 
     /// Probes a second that are allowed, if that is bounded.
     pub fn rate(&self) -> Option<f64> {
-        match (self.bound, self.limit) {
-            (Some(bound), Some(limit)) => Some(bound.min(limit.rate)),
-            (bound, limit) => bound.or(limit.map(|limit| limit.rate)),
-        }
+        let limit = self.limit.map(|limit| limit.rate);
+        let recovery = self.recovery.map(|recovery| recovery.rate.max(RATE_MIN));
+        [self.bound, limit, recovery]
+            .into_iter()
+            .flatten()
+            .reduce(f64::min)
     }
 
     /// Whether a limit was found and holds.
@@ -319,6 +408,7 @@ impl Pace {
             trials: Batch::default(),
             next_look: now + period(None),
             raises: 0,
+            lowers: 0,
         });
         self.next_send = self.next_send.or(Some(now));
         Found {

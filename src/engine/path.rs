@@ -8,12 +8,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Good moments and doubtful stretches remembered. An attempt is judged one hard timeout after it
-/// was sent; what is forgotten by then is taken as doubtful.
+/// Good moments and doubtful stretches remembered.
 const REMEMBERED: usize = 16;
 /// Canaries lost in a row, with no answer meanwhile, that make a path lost. One in 16 by chance
 /// where half of everything is lost; a false alarm costs a round trip.
-pub const LOST_AFTER: u8 = 4;
+const LOST_AFTER: u8 = 4;
 /// Pause between canaries on a lost path: this share of the outage so far, within the bounds, so
 /// that an outage is noticed to be over after at most a sixteenth of its length.
 const PAUSE_SHARE: u32 = 16;
@@ -28,6 +27,8 @@ pub struct Path {
     /// The latest send time of an answered probe, exactly.
     last_good: Option<Instant>,
     doubts: Ring<(Instant, Instant)>,
+    /// Up to then doubtful stretches may have been forgotten: all of it is in doubt.
+    forgotten_until: Option<Instant>,
     /// From when silence is in doubt, since a canary sent then or later was lost and nothing sent
     /// after it was answered yet.
     open_doubt: Option<OpenDoubt>,
@@ -59,6 +60,7 @@ impl Path {
             goods: Ring::new(),
             last_good: None,
             doubts: Ring::new(),
+            forgotten_until: None,
             open_doubt: None,
             streak: 0,
             lost_since: None,
@@ -81,7 +83,7 @@ impl Path {
         if sent <= doubt.last_lost {
             return None;
         }
-        self.doubts.push((doubt.from, sent));
+        self.doubt(doubt.from, sent);
         self.open_doubt = None;
         self.streak = 0;
         self.lost_since
@@ -106,7 +108,7 @@ impl Path {
             .or(self.last_good.filter(|good| *good > sent))
         {
             Some(after) => {
-                self.doubts.push((from, after));
+                self.doubt(from, after);
                 return false;
             }
             None => {
@@ -128,11 +130,24 @@ impl Path {
 
     /// Silence of probes sent from `from` to `to` is not to be believed.
     pub fn doubt(&mut self, from: Instant, to: Instant) {
-        self.doubts.push((from, to));
+        // Stretches closer to each other than they are long become one.
+        if let Some((last_from, last_to)) = self.doubts.last_mut() {
+            let length = last_to.saturating_duration_since(*last_from);
+            if from <= *last_to + length && to + length >= *last_from {
+                (*last_from, *last_to) = ((*last_from).min(from), (*last_to).max(to));
+                return;
+            }
+        }
+        if let Some((_, to)) = self.doubts.push((from, to)) {
+            self.forgotten_until = self.forgotten_until.max(Some(to));
+        }
     }
 
     /// Whether silence of a probe sent at `sent` says anything.
     pub fn believes(&self, sent: Instant) -> Belief {
+        if self.forgotten_until >= Some(sent) {
+            return Belief::No;
+        }
         if self
             .doubts
             .iter()
@@ -186,9 +201,14 @@ impl<T: Copy> Ring<T> {
             next: 0,
         }
     }
-    fn push(&mut self, value: T) {
-        self.values[usize::from(self.next)] = Some(value);
+    /// Adds a value; the one that is forgotten for it.
+    fn push(&mut self, value: T) -> Option<T> {
+        let old = self.values[usize::from(self.next)].replace(value);
         self.next = (self.next + 1) % REMEMBERED as u8;
+        old
+    }
+    fn last_mut(&mut self) -> Option<&mut T> {
+        self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED].as_mut()
     }
     fn last(&self) -> Option<T> {
         self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED]

@@ -22,6 +22,9 @@ pub struct Probe {
     pub kind: Kind,
     /// Its soft deadline passed: it no longer occupies the window.
     pub parked: bool,
+    /// Whether it was looked at once more, shortly after it was parked, and found not to count.
+    pub checked: bool,
+    pub discounted: bool,
     generation: u32,
     /// Whether it is in the chain of its port, and the next older attempt there.
     chained: bool,
@@ -37,7 +40,11 @@ pub enum Kind {
     /// To find out about a port.
     Port,
     /// To find out about the path, by a port known to answer.
-    Canary { open: bool },
+    Canary {
+        open: bool,
+        /// Its number among the canaries of its host that tell about the path.
+        number: Option<u32>,
+    },
 }
 
 /// All attempts that have a socket.
@@ -81,6 +88,8 @@ impl Probes {
             attempt,
             kind,
             parked: false,
+            checked: false,
+            discounted: false,
             generation,
             chained: false,
             older: NIL,
@@ -136,6 +145,13 @@ impl Probes {
         if chain {
             self.chain(key);
         }
+    }
+
+    /// A parked attempt was looked at again.
+    pub fn check(&mut self, key: u32, discounted: bool) {
+        let probe = &mut self.slab[key as usize];
+        probe.checked = true;
+        probe.discounted = discounted;
     }
 
     /// The attempt that was parked last.

@@ -324,7 +324,11 @@ impl Scanner {
             Next::Fresh => (host.ledger.next_fresh(), Kind::Port),
             Next::Again => (host.ledger.next_queued(), Kind::Port),
             Next::Canary => match host.canaries.next(exact) {
-                Some((index, open)) => (Some(index), Kind::Canary { open }),
+                Some((index, open)) => {
+                    let tells = host.tells_path(open, self.options.exact);
+                    let number = tells.then(|| host.canaries.number());
+                    (Some(index), Kind::Canary { open, number })
+                }
                 None => (None, Kind::Port),
             },
         };
@@ -340,12 +344,15 @@ impl Scanner {
         };
         let in_window = kind == Kind::Port;
         host.pace.on_sent(now, in_window);
+        host.sent = host.sent.saturating_add(1);
+        host.since_canary = host.since_canary.saturating_add(1);
         self.run.on_sent(now, in_window);
         self.attempts += 1;
         let id = self.probes.insert(slot, index, kind, attempt, now);
         if !in_window {
             host.asked.push(id.index);
             host.quiet = 0;
+            host.since_canary = 0;
             host.last_canary = Some(now);
             host.canary_behind = spread(self.attempts);
         }

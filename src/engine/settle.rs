@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::host::ACCEPTS_ALL;
-use super::loss::Trials;
 use super::path::Belief;
 use super::probes::{Kind, Probe};
 use super::scanner::{Action, Outcome, ProbeId, Scanner};
@@ -21,10 +20,9 @@ const FAULT_PAUSE_MAX: Duration = Duration::from_secs(1);
 const FAULTS: u32 = 14;
 /// Outcomes that are no fault, for one more socket after a fault took some.
 const CREDIT: u32 = 16;
-/// How long a lost path is waited for.
-const GIVE_UP: Duration = Duration::from_secs(60);
-/// Answering hosts needed before canaries are held against the run as a whole.
-const COMMON: usize = 4;
+/// How long after its soft deadline, and half of that again, the canaries of an attempt's time are
+/// known: the longest ordinary time between two.
+const CHECK_AFTER: Duration = Duration::from_millis(20);
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -69,7 +67,13 @@ impl Scanner {
         }
         while let Some(key) = self.deadlines.poll(now) {
             match self.probes.get(key).copied() {
-                Some(probe) if probe.parked => self.hard_deadline(key, probe, now),
+                Some(probe) if probe.parked => {
+                    if probe.checked || probe.sent + self.options.timeout <= now {
+                        self.hard_deadline(key, probe, now);
+                    } else {
+                        self.check(key, probe);
+                    }
+                }
                 Some(probe) => self.soft_deadline(key, probe, now),
                 None => {}
             }
@@ -80,32 +84,7 @@ impl Scanner {
         }
         if let Some(found) = self.run.look(now, None) {
             self.run_path.doubt(found.doubt_from, now);
-            self.note(Note::LimitFound {
-                target: None,
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-    }
-
-    /// Whatever of a host is due by time alone.
-    fn look_after(&mut self, slot: u32, now: Instant) {
-        let Some(host) = self.hosts.get_mut(slot as usize) else {
-            return;
-        };
-        let srtt = host.rtt.srtt();
-        if let Some(found) = host.pace.look(now, srtt) {
-            host.path.doubt(found.doubt_from, now);
-            let target = Some(host.target.clone());
-            self.note(Note::LimitFound {
-                target,
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-        let lost = self.hosts[slot as usize].path.lost_since();
-        if lost.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP) {
-            self.give_up(slot, Reason::PathLost, now);
+            self.limit_found(None, found);
         }
     }
 
@@ -123,22 +102,17 @@ impl Scanner {
         if from_host {
             host.rtt.sample(rtt);
             host.fate.answered = true;
-            self.alive(probe.host, probe.sent, now);
+            if host.tells_path(verdict.state() == State::Open, self.options.exact)
+                || !self.options.exact
+            {
+                self.alive(probe.host, probe.sent, now);
+            }
         }
         let host = &mut self.hosts[probe.host as usize];
         host.pace.on_answer(now, host.is_queueing());
         self.run.on_answer(now, false);
         match probe.kind {
-            Kind::Canary { open } if from_host => {
-                if probe.parked {
-                    // It had been counted as lost, and was only late.
-                    self.take_back_loss(&probe, open);
-                }
-                self.hosts[probe.host as usize]
-                    .canaries
-                    .on_answer(probe.index);
-                self.trial(&probe, open, true, now);
-            }
+            Kind::Canary { .. } if from_host => self.canary_answered(&probe, now),
             Kind::Canary { .. } => self.hosts[probe.host as usize]
                 .canaries
                 .on_miss(probe.index),
@@ -148,21 +122,6 @@ impl Scanner {
             }
         }
         self.settle_host(probe.host, now);
-    }
-
-    /// The path to a host was alive at `sent`.
-    fn alive(&mut self, slot: u32, sent: Instant, now: Instant) {
-        let host = &mut self.hosts[slot as usize];
-        let spacing = host.soft_timeout(&self.options) / 8;
-        if let Some(after) = host.path.on_answer(sent, now, spacing) {
-            host.pace.halve();
-            let target = Some(host.target.clone());
-            self.note(Note::PathFound { target, after });
-        }
-        if self.run_path.on_answer(sent, now, spacing).is_some() {
-            let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
-            all.into_iter().for_each(|slot| self.wake(slot));
-        }
     }
 
     /// Closes the other attempts on the port of an answered one. Those made before it that the
@@ -313,12 +272,13 @@ impl Scanner {
     /// The answer should have come by now: the next attempt may start, this one waits on.
     fn soft_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         self.probes.park(key);
+        let host = &mut self.hosts[probe.host as usize];
+        let check = now + host.soft_timeout(&self.options) / 2 + CHECK_AFTER;
         self.deadlines
-            .start(key, (probe.sent + self.options.timeout).max(now));
+            .start(key, check.min(probe.sent + self.options.timeout));
         match probe.kind {
             Kind::Port => {
                 self.run.on_left();
-                let host = &mut self.hosts[probe.host as usize];
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
@@ -326,42 +286,61 @@ impl Scanner {
                 host.unlikely_silent += u32::from(unlikely);
                 self.wake(probe.host);
             }
-            Kind::Canary { open } => self.canary_lost(&probe, open, now),
+            Kind::Canary { .. } => self.canary_lost(&probe, now),
+        }
+    }
+
+    /// By now it is known how the canaries sent about the same time did. If the silence will not
+    /// count, the next attempt need not wait for the hard deadline.
+    fn check(&mut self, key: u32, probe: Probe) {
+        self.deadlines.start(key, probe.sent + self.options.timeout);
+        let doubtful = probe.kind == Kind::Port && self.belief(&probe) == Belief::No;
+        self.probes.check(key, doubtful);
+        if doubtful {
+            let host = &mut self.hosts[probe.host as usize];
+            host.ledger.discount(probe.index, host.wanted);
+            self.wake(probe.host);
+        }
+    }
+
+    /// Whether silence of the attempt says anything about its port.
+    fn belief(&self, probe: &Probe) -> Belief {
+        let host = &self.hosts[probe.host as usize];
+        if !host.canaries.is_empty() {
+            return host.path.believes(probe.sent);
+        }
+        // A host that never answered: what others say of the path that is common to all.
+        match self.run_path.believes(probe.sent) {
+            Belief::No => Belief::No,
+            _ => Belief::Yes,
         }
     }
 
     /// An attempt was waited for as long as the user wants.
     fn hard_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
+        let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
-        let counts = match probe.kind {
-            Kind::Canary { .. } => false,
-            Kind::Port if host.canaries.is_empty() => {
-                self.run_path.believes(probe.sent) != Belief::No
+        if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
+            // A canary sent since will tell; ask one if none was.
+            let soft = host.soft_timeout(&self.options);
+            if host.last_canary.is_none_or(|asked| asked < probe.sent) {
+                host.quiet = u32::MAX;
             }
-            Kind::Port => match host.path.believes(probe.sent) {
-                Belief::Yes => true,
-                Belief::No => false,
-                Belief::NotYet => {
-                    // A canary sent since will tell; ask one if none was.
-                    let soft = host.soft_timeout(&self.options);
-                    if host.last_canary.is_none_or(|asked| asked < probe.sent) {
-                        host.quiet = u32::MAX;
-                    }
-                    self.deadlines
-                        .start(key, now + soft.max(Duration::from_millis(5)));
-                    return self.wake(probe.host);
-                }
-            },
-        };
-        self.actions.push_back(Action::Close {
-            id: self.probes.id(key),
-        });
-        self.remove(key);
-        if probe.kind == Kind::Port {
+            self.deadlines.start(key, now + soft.max(CHECK_AFTER));
+            return self.wake(probe.host);
+        }
+        let id = self.probes.id(key);
+        self.actions.push_back(Action::Close { id });
+        let probe = self.remove(key);
+        self.unpark(&probe, belief == Belief::Yes);
+        self.settle_host(probe.host, now);
+    }
+
+    fn unpark(&mut self, probe: &Probe, counts: bool) {
+        if probe.kind == Kind::Port && !probe.discounted {
             let host = &mut self.hosts[probe.host as usize];
             host.ledger.unpark(probe.index, counts, host.wanted);
         }
-        self.settle_host(probe.host, now);
     }
 
     /// Gives up the attempt parked last, to make room for a port that was never tried. It does not
@@ -374,109 +353,8 @@ impl Scanner {
             id: self.probes.id(key),
         });
         let probe = self.remove(key);
-        if probe.kind == Kind::Port {
-            let host = &mut self.hosts[probe.host as usize];
-            host.ledger.unpark(probe.index, false, host.wanted);
-        }
+        self.unpark(&probe, false);
         self.wake(probe.host);
-    }
-
-    fn canary_lost(&mut self, probe: &Probe, open: bool, now: Instant) {
-        let host = &mut self.hosts[probe.host as usize];
-        if !host.tells_path(open, self.options.exact) {
-            host.refusals.add(false);
-            if host.shows_refusal_limit() {
-                host.refusals_limited = true;
-                host.pace.lift();
-                let target = host.target.clone();
-                self.note(Note::RefusalsLimited { target });
-            }
-            return self.wake(probe.host);
-        }
-        if host.path.last_good().is_some_and(|good| good > probe.sent) {
-            host.canaries.on_miss(probe.index);
-        }
-        if host.path.on_canary_lost(probe.sent, now) {
-            // What a dead path swallows says nothing about its loss.
-            let swallowed = f64::from(super::path::LOST_AFTER - 1);
-            for trials in [&mut host.open_trials, &mut host.closed_trials] {
-                trials.lost = (trials.lost - swallowed).max(0.0);
-            }
-            let target = Some(host.target.clone());
-            self.note(Note::PathLost { target });
-        }
-        self.run_path.on_canary_lost(probe.sent, now);
-        if self.hosts[probe.host as usize].path.lost_since().is_none() {
-            self.trial(probe, open, false, now);
-        }
-        self.wake(probe.host);
-    }
-
-    /// A canary came back or was lost: a trial of the path for its host and, with others, the run.
-    fn trial(&mut self, probe: &Probe, open: bool, ok: bool, now: Instant) {
-        let answering = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| !host.canaries.is_empty())
-            .take(COMMON)
-            .count();
-        let host = &mut self.hosts[probe.host as usize];
-        let tells = host.tells_path(open, self.options.exact);
-        if !tells {
-            // Only answers come here: lost ones are dealt with where they are noticed.
-            host.refusals.add(true);
-            return;
-        }
-        let trials = if open {
-            &mut host.open_trials
-        } else {
-            &mut host.closed_trials
-        };
-        trials.add(ok);
-        if open {
-            host.accepts.add(ok);
-        }
-        let found = host.pace.on_trial(probe.sent, ok, now);
-        if let Some(found) = found {
-            host.path.doubt(found.doubt_from, now);
-            // What was lost to sending too fast is not the path's own loss.
-            host.open_trials.lost = 0.0;
-            host.closed_trials.lost = 0.0;
-            host.refusals = Trials::default();
-            host.accepts = Trials::default();
-        }
-        host.want(&self.options, self.run_trials);
-        let (limited, target) = (host.pace.is_limited(), host.target.clone());
-        if let Some(found) = found {
-            self.note(Note::LimitFound {
-                target: Some(target),
-                rate: found.rate,
-                loss: found.loss,
-            });
-        }
-        // In turn, so that one host with a limit of its own is not taken for all.
-        if answering >= COMMON && !limited && self.run_last_trial != Some(probe.host) {
-            self.run_last_trial = Some(probe.host);
-            if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
-                self.run_path.doubt(found.doubt_from, now);
-                self.note(Note::LimitFound {
-                    target: None,
-                    rate: found.rate,
-                    loss: found.loss,
-                });
-            }
-        }
-    }
-
-    fn take_back_loss(&mut self, probe: &Probe, open: bool) {
-        let host = &mut self.hosts[probe.host as usize];
-        host.pace.on_late(probe.sent);
-        let trials = match (host.tells_path(open, self.options.exact), open) {
-            (false, _) => &mut host.refusals,
-            (true, true) => &mut host.open_trials,
-            (true, false) => &mut host.closed_trials,
-        };
-        trials.lost = (trials.lost - 1.0).max(0.0);
     }
 
     /// Completes the host if it is, else lets it go on.
@@ -494,7 +372,7 @@ impl Scanner {
         }
     }
 
-    fn give_up(&mut self, slot: u32, reason: Reason, now: Instant) {
+    pub(super) fn give_up(&mut self, slot: u32, reason: Reason, now: Instant) {
         let target = self.hosts[slot as usize].target.clone();
         self.note(Note::HostGivenUp { target, reason });
         self.finish(slot, Some(reason), now);

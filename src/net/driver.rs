@@ -44,7 +44,14 @@ pub(super) fn run(
     sockets.set_capacity(options.max_sockets);
     let now = Instant::now();
     let scanner = Scanner::new(space, options, now);
-    let mut driver = Driver { scanner, sockets, observe, now, told: now, stopped: false };
+    let mut driver = Driver {
+        scanner,
+        sockets,
+        observe,
+        now,
+        told: now,
+        stopped: false,
+    };
     driver.run(cancel).map_err(ScanError::Poll)?;
     Ok(driver.report())
 }
@@ -91,7 +98,8 @@ impl Driver<'_> {
         for _ in 0..FULL_QUEUES {
             self.now = Instant::now();
             let (scanner, now) = (&mut self.scanner, self.now);
-            self.sockets.drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
+            self.sockets
+                .drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
             if !full {
                 break;
             }

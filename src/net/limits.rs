@@ -35,7 +35,10 @@ mod tests {
         let after = available_sockets();
         drop(held);
         if before != usize::MAX - RESERVE {
-            assert!(after < before, "{before} before, {after} with 200 more open");
+            assert!(
+                after < before,
+                "{before} before, {after} with 200 more open"
+            );
         }
     }
 

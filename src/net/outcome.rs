@@ -156,7 +156,10 @@ pub(super) fn of_icmp(icmp: &Icmp, own: bool) -> Option<Outcome> {
         icmp_v4_reason(icmp.kind, icmp.code)?
     };
     Some(match (own, reason) {
-        (false, _) | (true, Reason::HostUnreach) => Outcome::Answered { reason, from: icmp.from },
+        (false, _) | (true, Reason::HostUnreach) => Outcome::Answered {
+            reason,
+            from: icmp.from,
+        },
         (true, Reason::NetUnreach) => Outcome::Unsendable(Reason::NoRoute),
         (true, _) => Outcome::Unsendable(Reason::LocalPolicy),
     })
@@ -173,7 +176,10 @@ fn refused_at_once(system: System, addr: SocketAddr) -> Outcome {
     if system == System::Linux && !addr.ip().to_canonical().is_loopback() {
         Outcome::Unsendable(Reason::LocalPolicy)
     } else {
-        Outcome::Answered { reason: Reason::ConnRefused, from: None }
+        Outcome::Answered {
+            reason: Reason::ConnRefused,
+            from: None,
+        }
     }
 }
 
@@ -257,7 +263,11 @@ mod tests {
                 (Errno::Protocol, Reason::IcmpError),
                 (Errno::NotSupported, Reason::IcmpError),
             ] {
-                assert_eq!(of_error(system, errno), answer(reason), "{system:?} {errno:?}");
+                assert_eq!(
+                    of_error(system, errno),
+                    answer(reason),
+                    "{system:?} {errno:?}"
+                );
             }
             assert_eq!(of_error(system, Errno::TimedOut), None, "{system:?}");
         }
@@ -313,9 +323,21 @@ mod tests {
             (Errno::Invalid, host, Reason::LocalPolicy),
             (Errno::Invalid, "[fe80::1]:80", Reason::BadAddress),
             (Errno::ConnectionRefused, host, Reason::LocalPolicy),
-            (Errno::NetworkUnreachable, "224.0.0.1:80", Reason::BadAddress),
-            (Errno::NetworkUnreachable, "255.255.255.255:80", Reason::BadAddress),
-            (Errno::NetworkUnreachable, "[ff02::1]:80", Reason::BadAddress),
+            (
+                Errno::NetworkUnreachable,
+                "224.0.0.1:80",
+                Reason::BadAddress,
+            ),
+            (
+                Errno::NetworkUnreachable,
+                "255.255.255.255:80",
+                Reason::BadAddress,
+            ),
+            (
+                Errno::NetworkUnreachable,
+                "[ff02::1]:80",
+                Reason::BadAddress,
+            ),
         ] {
             assert_eq!(
                 of_connect(System::Linux, errno, addr(to)),
@@ -362,7 +384,13 @@ mod tests {
             (true, 3, 0, Some(Reason::TimeExceeded)),
             (true, 4, 1, Some(Reason::IcmpError)),
         ] {
-            let icmp = Icmp { v6, kind, code, from, scope_id: 0 };
+            let icmp = Icmp {
+                v6,
+                kind,
+                code,
+                from,
+                scope_id: 0,
+            };
             let expected = reason.map(|reason| Outcome::Answered { reason, from });
             assert_eq!(of_icmp(&icmp, false), expected, "{icmp:?}");
         }
@@ -371,12 +399,24 @@ mod tests {
     #[test]
     fn own_icmp_is_the_neighbour_or_local_policy() {
         let from = Some(IpAddr::from([192, 0, 2, 7]));
-        let icmp = |code| Icmp { v6: false, kind: 3, code, from, scope_id: 0 };
+        let icmp = |code| Icmp {
+            v6: false,
+            kind: 3,
+            code,
+            from,
+            scope_id: 0,
+        };
         assert_eq!(
             of_icmp(&icmp(1), true),
-            Some(Outcome::Answered { reason: Reason::HostUnreach, from })
+            Some(Outcome::Answered {
+                reason: Reason::HostUnreach,
+                from
+            })
         );
-        assert_eq!(of_icmp(&icmp(0), true), Some(Outcome::Unsendable(Reason::NoRoute)));
+        assert_eq!(
+            of_icmp(&icmp(0), true),
+            Some(Outcome::Unsendable(Reason::NoRoute))
+        );
         for code in [3, 9, 10, 13] {
             assert_eq!(
                 of_icmp(&icmp(code), true),

@@ -62,7 +62,11 @@ pub(super) fn open(domain: Domain) -> io::Result<TcpStream> {
 
 impl Inspector {
     pub(super) fn new(reuse: bool) -> Inspector {
-        Inspector { reuse, queue: sys::ErrorQueue::new(), own: OwnAddresses::default() }
+        Inspector {
+            reuse,
+            queue: sys::ErrorQueue::new(),
+            own: OwnAddresses::default(),
+        }
     }
 
     /// Starts an attempt on a socket that has none.
@@ -78,11 +82,17 @@ impl Inspector {
             None => Step::Pending,
             // Linux has one error for "no source port left" and for "no source address".
             Some(Outcome::Fault(_)) if error == Errno::AddrNotAvailable && !has_source(addr) => {
-                Step::Over { outcome: Outcome::Unsendable(Reason::NoRoute), reusable: self.reuse }
+                Step::Over {
+                    outcome: Outcome::Unsendable(Reason::NoRoute),
+                    reusable: self.reuse,
+                }
             }
             Some(outcome) => {
                 let local = !matches!(outcome, Outcome::Answered { .. });
-                Step::Over { outcome, reusable: self.reuse && local }
+                Step::Over {
+                    outcome,
+                    reusable: self.reuse && local,
+                }
             }
         }
     }
@@ -133,7 +143,10 @@ impl Inspector {
             Some(step) if !after_handshake => step,
             _ => match outcome::of_error(SYSTEM, error) {
                 None => Step::Silent,
-                Some(outcome) => Step::Over { outcome, reusable: reusable && !after_handshake },
+                Some(outcome) => Step::Over {
+                    outcome,
+                    reusable: reusable && !after_handshake,
+                },
             },
         }
     }

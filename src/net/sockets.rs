@@ -84,7 +84,11 @@ impl Sockets {
             capacity: 1,
             generation: 0,
         };
-        let mut sockets = Sockets { poll, events: Events::with_capacity(EVENTS), table };
+        let mut sockets = Sockets {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            table,
+        };
         sockets.set_capacity(capacity);
         Ok(sockets)
     }
@@ -120,7 +124,8 @@ impl Sockets {
     /// Hands over what the events of the last [`wait`](Self::wait) mean.
     pub(super) fn drain(&mut self, mut outcome: impl FnMut(ProbeId, Outcome)) {
         for event in &self.events {
-            self.table.handle(event.token(), event.is_writable(), &mut outcome);
+            self.table
+                .handle(event.token(), event.is_writable(), &mut outcome);
         }
         self.events.clear();
     }
@@ -136,7 +141,11 @@ impl Table {
         let place = &mut self.places[key as usize];
         match ending(self.inspector.start(&place.stream, addr)) {
             None => {
-                place.attempt = Some(Attempt { id, addr, silent: false });
+                place.attempt = Some(Attempt {
+                    id,
+                    addr,
+                    silent: false,
+                });
                 self.set_place(id, key);
                 None
             }
@@ -161,14 +170,19 @@ impl Table {
         let entry = self.places.vacant_entry();
         let key = entry.key();
         if let Err(error) =
-            self.registry.register(&mut stream, token(key, generation), Interest::WRITABLE)
+            self.registry
+                .register(&mut stream, token(key, generation), Interest::WRITABLE)
         {
             return Some(outcome::of_socket(sys::errno(&error)));
         }
         entry.insert(Place {
             stream,
             generation,
-            attempt: Some(Attempt { id, addr, silent: false }),
+            attempt: Some(Attempt {
+                id,
+                addr,
+                silent: false,
+            }),
         });
         // Keys are below the capacity, which set_capacity() keeps below 2^31.
         self.set_place(id, key as u32);
@@ -203,18 +217,16 @@ impl Table {
         let Some(&key) = self.by_probe.get(id.index as usize) else {
             return;
         };
-        let attempt = self.places.get(key as usize).and_then(|place| place.attempt);
+        let attempt = self
+            .places
+            .get(key as usize)
+            .and_then(|place| place.attempt);
         if attempt.is_some_and(|attempt| attempt.id == id) {
             self.places.remove(key as usize);
         }
     }
 
-    fn handle(
-        &mut self,
-        token: Token,
-        writable: bool,
-        outcome: &mut impl FnMut(ProbeId, Outcome),
-    ) {
+    fn handle(&mut self, token: Token, writable: bool, outcome: &mut impl FnMut(ProbeId, Outcome)) {
         let key = token.0 & ((1 << PLACE_BITS) - 1);
         let Some(place) = self.places.get_mut(key) else {
             return;
@@ -227,7 +239,10 @@ impl Table {
         }
         let step = self.inspector.check(&place.stream, attempt.addr, writable);
         if let Step::Silent = step {
-            place.attempt = Some(Attempt { silent: true, ..attempt });
+            place.attempt = Some(Attempt {
+                silent: true,
+                ..attempt
+            });
         }
         let Some((mut result, mut reusable)) = ending(step) else {
             if SYSTEM == System::Windows {
@@ -250,7 +265,11 @@ impl Table {
     /// The place of another attempt of ours that this one was connected to: both were on their way
     /// from the other's target port (RFC 9293 3.5, simultaneous open). Only on this machine itself.
     fn crossed(&self, step: Step) -> Option<usize> {
-        let Step::Connected { local: Some(local), peer } = step else {
+        let Step::Connected {
+            local: Some(local),
+            peer,
+        } = step
+        else {
             return None;
         };
         if local.ip() != peer.ip() || local.port() == peer.port() {
@@ -259,9 +278,15 @@ impl Table {
         let ours = |place: &Place| {
             place.attempt.is_some_and(|attempt| {
                 attempt.addr.port() == local.port() && attempt.addr.ip() == local.ip()
-            }) && place.stream.local_addr().is_ok_and(|from| from.port() == peer.port())
+            }) && place
+                .stream
+                .local_addr()
+                .is_ok_and(|from| from.port() == peer.port())
         };
-        self.places.iter().find(|(_, place)| ours(place)).map(|(key, _)| key)
+        self.places
+            .iter()
+            .find(|(_, place)| ours(place))
+            .map(|(key, _)| key)
     }
 
     /// The socket's attempt is over: it is free, or closed.
@@ -286,14 +311,19 @@ impl Table {
 /// What ended an attempt, and whether its socket can serve again; `None` if nothing did.
 fn ending(step: Step) -> Option<(Outcome, bool)> {
     match step {
-        Step::Connected { local: Some(local), peer }
-            if local.port() == peer.port() && local.ip() == peer.ip() =>
-        {
+        Step::Connected {
+            local: Some(local),
+            peer,
+        } if local.port() == peer.port() && local.ip() == peer.ip() => {
             Some((Outcome::SelfConnect, false))
         }
-        Step::Connected { .. } => {
-            Some((Outcome::Answered { reason: Reason::SynAck, from: None }, false))
-        }
+        Step::Connected { .. } => Some((
+            Outcome::Answered {
+                reason: Reason::SynAck,
+                from: None,
+            },
+            false,
+        )),
         Step::Over { outcome, reusable } => Some((outcome, reusable)),
         Step::Pending | Step::Silent => None,
     }

@@ -15,21 +15,25 @@ const LONGEST_NAME: usize = 32;
 
 /// The registered service name of a TCP port.
 pub fn name(port: u16) -> Option<&'static str> {
-    let (mut begin, mut end) = (0, TABLE.len());
+    let table = TABLE.as_bytes();
+    let (mut begin, mut end) = (0, table.len());
     while begin < end {
-        let middle = begin + (end - begin) / 2;
-        let start = TABLE[begin..middle]
-            .rfind('\n')
-            .map_or(begin, |at| begin + at + 1);
-        let line = TABLE[start..end].lines().next()?;
-        let mut fields = line.split('\t');
-        let (first, last) = range(fields.next()?)?;
+        let mut start = begin + (end - begin) / 2;
+        while start > begin && table[start - 1] != b'\n' {
+            start -= 1;
+        }
+        let (first, at) = number(start);
+        let (last, at) = match table.get(at) {
+            Some(b'-') => number(at + 1),
+            _ => (first, at),
+        };
         if port < first {
             end = start;
         } else if port > last {
-            begin = start + line.len() + 1;
+            let rest = table[at..end].iter().position(|&c| c == b'\n')?;
+            begin = at + rest + 1;
         } else {
-            return fields.next();
+            return TABLE[at + 1..].split(['\t', '\n']).next();
         }
     }
     None
@@ -63,6 +67,16 @@ fn find(name: &str) -> Option<u16> {
     let start = TABLE[..at].rfind('\n').map_or(0, |end| end + 1);
     let ports = TABLE[start..at].split('\t').next()?;
     range(ports).map(|(first, _)| first)
+}
+
+/// The port whose digits begin at `at` in the table, and where they end.
+fn number(mut at: usize) -> (u16, usize) {
+    let mut number: u16 = 0;
+    while let Some(digit @ b'0'..=b'9') = TABLE.as_bytes().get(at) {
+        number = number.wrapping_mul(10).wrapping_add((digit - b'0').into());
+        at += 1;
+    }
+    (number, at)
 }
 
 /// `22` or `6000-6063`.
@@ -156,7 +170,11 @@ mod tests {
             lines += 1;
         }
         assert!(lines > 5_800, "{lines} lines");
-        assert!(TABLE.is_ascii() && TABLE.len() <= 120 << 10, "{}", TABLE.len());
+        assert!(
+            TABLE.is_ascii() && TABLE.len() <= 120 << 10,
+            "{}",
+            TABLE.len()
+        );
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn service(
 }
 
 /// Longest name that is looked for under another spelling; the registry has none above 15.
-const LONGEST_NAME: usize = 24;
+const LONGEST_NAME: usize = 16;
 
 /// A known name one slip away from `name`: letters swapped, left out, mistyped or too many, in
 /// this order, and of several the one with the lowest port.

@@ -68,7 +68,11 @@ fn icmp_of(control: &ControlMessageOwned) -> Option<Icmp> {
             let from = from.filter(|from| i32::from(from.sin6_family) == libc::AF_INET6);
             let scope_id = from.map_or(0, |from| from.sin6_scope_id);
             let from = from.map(|from| Ipv6Addr::from(from.sin6_addr.s6_addr));
-            (error, from.map(|from| IpAddr::V6(from).to_canonical()), scope_id)
+            (
+                error,
+                from.map(|from| IpAddr::V6(from).to_canonical()),
+                scope_id,
+            )
         }
         _ => return None,
     };
@@ -77,5 +81,11 @@ fn icmp_of(control: &ControlMessageOwned) -> Option<Icmp> {
         libc::SO_EE_ORIGIN_ICMP6 => true,
         _ => return None,
     };
-    Some(Icmp { v6, kind: error.ee_type, code: error.ee_code, from, scope_id })
+    Some(Icmp {
+        v6,
+        kind: error.ee_type,
+        code: error.ee_code,
+        from,
+        scope_id,
+    })
 }

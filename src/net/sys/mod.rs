@@ -23,9 +23,7 @@ pub(super) use unix::{ErrorQueue, prepare};
 #[cfg(unix)]
 pub(super) use unix::{descriptors_left, errno, raise_descriptor_limit};
 #[cfg(windows)]
-pub(super) use windows::{
-    ErrorQueue, descriptors_left, errno, prepare, raise_descriptor_limit,
-};
+pub(super) use windows::{ErrorQueue, descriptors_left, errno, prepare, raise_descriptor_limit};
 
 /// The system this is built for.
 pub(super) const SYSTEM: System = if cfg!(any(target_os = "linux", target_os = "android")) {
