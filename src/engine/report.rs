@@ -195,7 +195,12 @@ impl std::fmt::Display for Note {
                 write!(f, "{fault}; going on with {sockets} sockets")
             }
             Note::HostGivenUp { target, reason } => {
-                write!(f, "{target}: remaining ports are {}: {}", reason.state().as_str(), reason.as_str())
+                write!(
+                    f,
+                    "{target}: remaining ports are {}: {}",
+                    reason.state().as_str(),
+                    reason.as_str()
+                )
             }
             Note::LimitFound { target, rate, loss } => write!(
                 f,
@@ -204,7 +209,11 @@ impl std::fmt::Display for Note {
                 loss * 100.0
             ),
             Note::PathLost { target } => {
-                write!(f, "{}: canary lost and nothing answers, waiting", Whose(target))
+                write!(
+                    f,
+                    "{}: canary lost and nothing answers, waiting",
+                    Whose(target)
+                )
             }
             Note::PathFound { target, after } => write!(
                 f,
@@ -217,9 +226,18 @@ impl std::fmt::Display for Note {
                 "{target}: refusals are limited while open ports answer; silent ports are not open, but closed and filtered look alike"
             ),
             Note::AcceptsAll { target, ports } => {
-                write!(f, "{target}: suspect: accepts-all, {ports} of {ports} unlikely ports are open")
+                write!(
+                    f,
+                    "{target}: suspect: accepts-all, {ports} of {ports} unlikely ports are open"
+                )
             }
-            Note::HostState { target, window, srtt, loss, attempts } => {
+            Note::HostState {
+                target,
+                window,
+                srtt,
+                loss,
+                attempts,
+            } => {
                 write!(f, "{target}: window {window}")?;
                 if let Some(srtt) = srtt {
                     write!(f, ", srtt {:.2} ms", srtt.as_secs_f64() * 1e3)?;

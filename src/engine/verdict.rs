@@ -18,7 +18,12 @@ pub enum State {
 
 impl State {
     /// All states, in the order in which outputs list them.
-    pub const ALL: [State; 4] = [State::Open, State::Closed, State::Filtered, State::Unscanned];
+    pub const ALL: [State; 4] = [
+        State::Open,
+        State::Closed,
+        State::Filtered,
+        State::Unscanned,
+    ];
 
     /// The lower-case name used by every output format.
     pub fn as_str(self) -> &'static str {
@@ -80,7 +85,9 @@ impl Reason {
             ConnRefused => State::Closed,
             PortUnreach | AdminProhibited | HostUnreach | NetUnreach | ProtoUnreach
             | TimeExceeded | IcmpError | NoResponse => State::Filtered,
-            Interrupted | OutOfSockets | PathLost | NoRoute | LocalPolicy | BadAddress => State::Unscanned,
+            Interrupted | OutOfSockets | PathLost | NoRoute | LocalPolicy | BadAddress => {
+                State::Unscanned
+            }
         }
     }
 

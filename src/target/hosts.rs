@@ -16,7 +16,11 @@ pub struct Target {
 impl Target {
     /// The host at `addr`, without scope and name.
     pub fn new(addr: IpAddr) -> Target {
-        Target { addr, scope_id: 0, name: None }
+        Target {
+            addr,
+            scope_id: 0,
+            name: None,
+        }
     }
 
     /// Where to connect to for `port`.
