@@ -57,7 +57,15 @@ pub struct Limit {
     pub burst: f64,
 }
 
-/// A limit whose bucket holds a twentieth of a second, at least one.
+/// A limit that counts by the second, as BSD's on RSTs and ICMP: its bucket holds a whole second's.
+pub fn counted(per_second: f64) -> Limit {
+    Limit {
+        per_second,
+        burst: per_second,
+    }
+}
+
+/// A policer: its bucket holds a twentieth of a second, at least one.
 pub fn limit(per_second: f64) -> Limit {
     Limit {
         per_second,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Host, Port, World, limit, ms, secs, spread};
+use crate::model::{Host, Port, World, counted, limit, ms, secs, spread};
 
 /// A network, what is scanned in it, and within which time.
 pub struct Network {
@@ -73,13 +73,13 @@ pub fn lossy(name: &'static str, top: u16, open: usize, loss: f64) -> Network {
     single(name, top, host.rtt(ms(20), ms(1)).loss(loss))
 }
 
-/// A firewall that rejects with ICMP port unreachable, so many a second.
+/// A firewall that rejects with ICMP "administratively prohibited", so many a second.
 pub fn icmp_limited(name: &'static str, top: u16, open: usize, per_second: f64) -> Network {
-    let host = Host::all(Port::Reject(3, 3)).open(spread(open, top));
+    let host = Host::all(Port::RouterReject(3, 13)).open(spread(open, top));
     single(
         name,
         top,
-        host.rtt(ms(20), ms(1)).icmp_limit(limit(per_second)),
+        host.rtt(ms(20), ms(1)).icmp_limit(counted(per_second)),
     )
 }
 
@@ -89,7 +89,7 @@ pub fn rst_limited(name: &'static str, top: u16, open: usize, per_second: f64) -
     single(
         name,
         top,
-        host.rtt(ms(20), ms(1)).rst_limit(limit(per_second)),
+        host.rtt(ms(20), ms(1)).rst_limit(counted(per_second)),
     )
 }
 
