@@ -1,1 +1,33 @@
-fn main() {}
+//! The program `nishad`: `nishad --help` tells how to use it.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use cli::Exit;
+use cli::progress::say;
+use cli::signals::Signals;
+
+fn main() -> ExitCode {
+    let args = match cli::args::parse() {
+        Ok(args) => args,
+        Err(exit) => return exit.into(),
+    };
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => return fail(Exit::Failed, &format!("cannot handle signals: {error}")),
+    };
+    let plan = match cli::plan::plan(&args) {
+        Ok(plan) => plan,
+        Err(error) => return fail(Exit::Usage, &format!("{error:#}")),
+    };
+    match cli::run::run(&args, plan, &signals) {
+        Ok(exit) => exit.into(),
+        Err(error) => fail(Exit::Failed, &format!("{error:#}")),
+    }
+}
+
+fn fail(exit: Exit, message: &str) -> ExitCode {
+    say(format_args!("error: {message}"));
+    exit.into()
+}

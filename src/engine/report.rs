@@ -78,6 +78,8 @@ pub struct Progress {
     pub planned: u64,
     /// Probes that have their verdict.
     pub counts: Counts,
+    /// Probes that were silent as often as asked for; their verdict comes with their host's end.
+    pub silent: u64,
     /// Sockets in use.
     pub sockets: usize,
     /// Connection attempts started, retries and canaries included.

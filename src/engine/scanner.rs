@@ -4,12 +4,28 @@
 //! until [`Scanner::poll_timeout`] or the next socket event. The same input and seed give the same
 //! actions. Calls for probes that are no longer there are no-ops.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Options, Progress, Reason, Report};
-use crate::engine::LocalFault;
+use slab::Slab;
+
+use super::host::{Host, Next};
+use super::loss::Trials;
+use super::pace::Pace;
+use super::path::Path;
+use super::probes::{Kind, Probes};
+use super::wheel::Wheel;
+use super::{Counts, LocalFault, Options, Progress, Reason, Report};
 use crate::target::TargetSpace;
+
+/// The run's window at the start, in windows of a host.
+const RUN_WINDOW: usize = 8;
+/// Ports of all active hosts, at two bytes each: bounds memory whatever the number of targets.
+const ACTIVE_PORTS: u32 = 1 << 19;
+/// Hosts active at once, at most and (with many ports each) at least.
+const ACTIVE_MAX: u32 = 2_048;
+const ACTIVE_MIN: u32 = 8;
 
 /// Names one connection attempt; never given twice in a run while an event of it may still come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,59 +77,298 @@ pub enum Outcome {
 
 /// The scanner's state.
 #[derive(Debug)]
-pub struct Scanner {}
+pub struct Scanner {
+    pub(super) space: TargetSpace,
+    pub(super) options: Options,
+    pub(super) probes: Probes,
+    /// Soft, then hard deadlines, by key of the probe.
+    pub(super) deadlines: Wheel,
+    pub(super) hosts: Slab<Host>,
+    /// When a host may have something to send again, by its slot.
+    pub(super) wakes: Wheel,
+    /// Slots of hosts that may have something to send, in turn.
+    pub(super) ready: VecDeque<u32>,
+    /// Position of the next host to begin.
+    pub(super) next_host: u64,
+    pub(super) actions: VecDeque<Action>,
+    pub(super) run: Pace,
+    pub(super) run_path: Path,
+    pub(super) run_trials: Trials,
+    pub(super) run_last_trial: Option<u32>,
+    pub(super) budget: Budget,
+    /// What keeps everything from being sent, as of the last [`poll_action`](Self::poll_action).
+    blocked_until: Option<Instant>,
+    /// Why the run ends before its time.
+    pub(super) ending: Option<Reason>,
+    pub(super) counts: Counts,
+    pub(super) attempts: u64,
+    /// Product over the hosts of the chance that nothing was missed on them.
+    pub(super) none_missed: Option<f64>,
+    pub(super) silent_hosts: u64,
+}
+
+/// Sockets that may be in use, as this machine lets us.
+#[derive(Debug)]
+pub(super) struct Budget {
+    pub sockets: usize,
+    /// Successes towards one more socket.
+    pub credit: u32,
+    /// Faults in a row with no socket in use.
+    pub streak: u32,
+    pub pause_until: Option<Instant>,
+    /// Faults that were told.
+    pub told: Vec<LocalFault>,
+}
 
 impl Scanner {
     /// A scan of `space` within `options`, starting at `now`.
     pub fn new(space: TargetSpace, options: Options, now: Instant) -> Scanner {
-        let _ = (space, options, now);
-        unimplemented!()
+        let sockets = options.max_sockets.max(1);
+        let window = options.initial_window.saturating_mul(RUN_WINDOW);
+        Scanner {
+            run: Pace::new(window, sockets, options.rate.filter(|rate| *rate > 0.0)),
+            budget: Budget {
+                sockets,
+                credit: 0,
+                streak: 0,
+                pause_until: None,
+                told: Vec::new(),
+            },
+            space,
+            options,
+            probes: Probes::default(),
+            deadlines: Wheel::new(now),
+            hosts: Slab::new(),
+            wakes: Wheel::new(now),
+            ready: VecDeque::new(),
+            next_host: 0,
+            actions: VecDeque::new(),
+            run_path: Path::new(),
+            run_trials: Trials::default(),
+            run_last_trial: None,
+            blocked_until: None,
+            ending: None,
+            counts: Counts::default(),
+            attempts: 0,
+            none_missed: None,
+            silent_hosts: 0,
+        }
     }
 
     /// The next thing to do, `None` when there is nothing until the next event or timeout.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action> {
-        let _ = now;
-        unimplemented!()
-    }
-
-    /// Takes the outcome of attempt `id`.
-    pub fn handle_outcome(&mut self, now: Instant, id: ProbeId, outcome: Outcome) {
-        let _ = (now, id, outcome);
-        unimplemented!()
-    }
-
-    /// Moves the scanner's clock to `now`; deadlines up to it take effect.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                return Some(action);
+            }
+            if let Some(reason) = self.ending {
+                if !self.end_one(reason, now) {
+                    return None;
+                }
+                continue;
+            }
+            if let Some(action) = self.send(now) {
+                return Some(action);
+            }
+            if self.actions.is_empty() {
+                return None;
+            }
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        unimplemented!()
+        [self.deadlines.next(), self.wakes.next(), self.blocked_until]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Ends the scan: what has no verdict becomes unscanned, interrupted. Go on calling
     /// [`poll_action`](Self::poll_action) until it gives `None`.
     pub fn interrupt(&mut self, now: Instant) {
-        let _ = now;
-        unimplemented!()
+        self.end(Reason::Interrupted, now);
     }
 
     /// Whether every planned probe has its verdict and every report was polled.
     pub fn is_done(&self) -> bool {
-        unimplemented!()
+        self.actions.is_empty() && self.hosts.is_empty() && self.next_host == self.total_hosts()
     }
 
     /// How far the run is.
     pub fn progress(&self) -> Progress {
-        unimplemented!()
+        Progress {
+            planned: self.space.planned(),
+            counts: self.counts,
+            silent: self
+                .hosts
+                .iter()
+                .map(|(_, host)| u64::from(host.ledger.silent()))
+                .sum(),
+            sockets: self.probes.len(),
+            attempts: self.attempts,
+        }
     }
 
     /// The end of the run: hosts and chances of a miss over the hosts reported so far.
     pub fn summary(&self) -> Summary {
-        unimplemented!()
+        Summary {
+            hosts: self.space.hosts(),
+            miss: self.none_missed.map(|none| 1.0 - none),
+            silent_hosts: self.silent_hosts,
+        }
     }
+
+    /// Hosts that have anything to be scanned.
+    pub(super) fn total_hosts(&self) -> u64 {
+        if self.space.ports() == 0 {
+            0
+        } else {
+            self.space.hosts()
+        }
+    }
+
+    /// Puts a host in the queue of those that may have something to send.
+    pub(super) fn wake(&mut self, slot: u32) {
+        if let Some(host) = self.hosts.get_mut(slot as usize) {
+            if !host.is_ready {
+                host.is_ready = true;
+                self.ready.push_back(slot);
+            }
+        }
+    }
+
+    /// The next attempt to start, if one may start now.
+    fn send(&mut self, now: Instant) -> Option<Action> {
+        self.blocked_until = None;
+        self.run.on_time(now, None, false);
+        loop {
+            let wait = self
+                .run
+                .wait_until(now)
+                .max(self.budget.pause_until.filter(|until| *until > now));
+            if wait.is_some() {
+                self.blocked_until = wait.filter(|_| !self.ready.is_empty() || self.may_begin());
+                return None;
+            }
+            if !self.run.has_room() {
+                self.blocked_until = self.run.round_end().filter(|end| *end > now);
+                return None;
+            }
+            let full = self.probes.len() >= self.budget.sockets;
+            if full && self.probes.youngest_parked().is_none() {
+                return None;
+            }
+            let slot = match self.ready.pop_front() {
+                Some(slot) => slot,
+                None if !full && self.may_begin() => self.begin(now),
+                None => return None,
+            };
+            let lost = self.run_path.lost_since().is_some();
+            let Some(host) = self.hosts.get_mut(slot as usize) else {
+                continue;
+            };
+            let held = lost && host.canaries.is_empty();
+            if host.pace.round_is_over(now) {
+                host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
+            }
+            match host.next(&self.options, now).filter(|_| !held) {
+                // A retry is no reason to give up an attempt that is under way.
+                Some(Next::Again) if full => {
+                    self.ready.push_front(slot);
+                    return None;
+                }
+                Some(next) => {
+                    if full {
+                        self.evict();
+                    }
+                    self.ready.push_back(slot);
+                    let action = self.connect(slot, next, now);
+                    self.actions.push_back(action);
+                    return self.actions.pop_front();
+                }
+                None => {
+                    host.is_ready = false;
+                    match host.wake_at(&self.options, now) {
+                        Some(at) => self
+                            .wakes
+                            .start(slot, at.max(now + Duration::from_micros(1))),
+                        None => self.wakes.stop(slot),
+                    }
+                }
+            }
+        }
+    }
+
+    fn may_begin(&self) -> bool {
+        let ports = self.space.ports().max(1);
+        let most = (ACTIVE_PORTS / ports).clamp(ACTIVE_MIN, ACTIVE_MAX);
+        self.next_host < self.total_hosts() && self.hosts.len() < most as usize
+    }
+
+    /// Begins the next host; its slot.
+    fn begin(&mut self, now: Instant) -> u32 {
+        let position = self.next_host;
+        self.next_host += 1;
+        let (target, order) = (self.space.host(position), self.space.port_order(position));
+        let mut host = Host::new(target, order, self.space.ports(), &self.options, now);
+        host.is_ready = true;
+        self.hosts.insert(host) as u32
+    }
+
+    /// Starts an attempt of the host in `slot`.
+    fn connect(&mut self, slot: u32, next: Next, now: Instant) -> Action {
+        let host = &mut self.hosts[slot as usize];
+        let exact = self.options.exact && host.refusals_limited;
+        let (index, kind) = match next {
+            Next::Fresh => (host.ledger.next_fresh(), Kind::Port),
+            Next::Again => (host.ledger.next_queued(), Kind::Port),
+            Next::Canary => match host.canaries.next(exact) {
+                Some((index, open)) => {
+                    let tells = host.tells_path(open, self.options.exact);
+                    let number = tells.then(|| host.canaries.number());
+                    (Some(index), Kind::Canary { open, number })
+                }
+                None => (None, Kind::Port),
+            },
+        };
+        // Host::next says only what is there.
+        let index = index.expect("the host has what it said it has");
+        let attempt = match kind {
+            Kind::Port => {
+                host.ledger.start(index);
+                host.live += 1;
+                host.ledger.made(index)
+            }
+            Kind::Canary { .. } => 1,
+        };
+        let in_window = kind == Kind::Port;
+        host.pace.on_sent(now, in_window);
+        host.sent = host.sent.saturating_add(1);
+        host.since_canary = host.since_canary.saturating_add(1);
+        self.run.on_sent(now, in_window);
+        self.attempts += 1;
+        let id = self.probes.insert(slot, index, kind, attempt, now);
+        if !in_window {
+            host.asked.push(id.index);
+            host.quiet = 0;
+            host.since_canary = 0;
+            host.last_canary = Some(now);
+            host.canary_behind = spread(self.attempts);
+        }
+        self.deadlines
+            .start(id.index, now + host.soft_timeout(&self.options));
+        let port = self.space.port(&host.order, index);
+        Action::Connect {
+            id,
+            addr: host.target.socket_addr(port),
+        }
+    }
+}
+
+/// A number of probes below 16 that is different each time and the same in each run.
+fn spread(n: u64) -> u8 {
+    (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u8
 }
 
 /// What the run came to. Counts and attempts are in [`Progress`].

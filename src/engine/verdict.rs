@@ -37,7 +37,7 @@ impl State {
 }
 
 /// Why a port has its state. Each reason belongs to exactly one [`State`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// Open: the handshake completed.
     SynAck,

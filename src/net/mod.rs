@@ -1,10 +1,26 @@
 //! The only I/O of a scan: the event loop and its sockets.
+//!
+//! `driver` is the loop; `sockets` holds the sockets and their events; `socket` looks at one of
+//! them; `outcome` tells what an errno or an ICMP message means; `sys` hides what differs between
+//! systems.
+
+mod driver;
+mod limits;
+mod outcome;
+mod socket;
+mod sockets;
+mod sys;
+#[cfg(test)]
+mod tests;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::engine::{Counts, Options, Progress, Report};
 use crate::target::TargetSpace;
+
+pub use limits::{available_sockets, raise_descriptor_limit};
 
 /// What a running scan hands to its user.
 #[derive(Clone, Debug)]
@@ -41,13 +57,22 @@ pub enum ScanError {
 /// Scans `space` within `options` and hands every event to `observe`, on the calling thread.
 ///
 /// `cancel` set (from a signal handler or another thread) or `observe` returning `Break` ends the
-/// scan: what has no verdict yet is reported as unscanned, interrupted.
+/// scan: what has no verdict yet is reported as unscanned, interrupted. `cancel` is looked at every
+/// 100 ms at least.
+///
+/// No more sockets are opened than the process may have ([`available_sockets`]), whatever
+/// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. Nothing of the process is changed:
+/// no signal handler, no limit, no output.
+///
+/// # Errors
+///
+/// [`ScanError::Poll`] if the system's event queue fails. The failure of a single connection is
+/// never an error here but part of the result.
 pub fn scan(
     space: TargetSpace,
     options: Options,
     cancel: &Arc<AtomicBool>,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
-    let _ = (space, options, cancel, observe);
-    unimplemented!()
+    driver::run(space, options, cancel, observe)
 }

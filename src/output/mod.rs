@@ -1,1 +1,174 @@
-//! Formats.
+//! Formats: what the engine reports, as text for people and as NDJSON for programs.
+//!
+//! A format is given one [`Report`] after another and writes to any `impl Write`; it holds no more
+//! than the lines to show of the hosts that are under way. Everything that did not originate in
+//! this program is escaped on its way out.
+
+mod escape;
+mod ndjson;
+mod tally;
+mod text;
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::engine::{Counts, Report, State};
+
+pub use escape::{Escaped, escape};
+pub use ndjson::{Ndjson, SCHEMA};
+pub use text::{Text, TextOptions};
+
+/// One of the formats.
+#[derive(Debug)]
+pub enum Output {
+    /// For people.
+    Text(Text),
+    /// For programs: one JSON object a line.
+    Ndjson(Ndjson),
+}
+
+impl Output {
+    /// Writes what `report` adds. Errors are those of `out`.
+    pub fn report(&mut self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+        match self {
+            Output::Text(text) => text.report(out, report),
+            Output::Ndjson(ndjson) => ndjson.report(out, report),
+        }
+    }
+
+    /// Writes the end of the run. Errors are those of `out`.
+    pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
+        match self {
+            Output::Text(text) => text.finish(out, run),
+            Output::Ndjson(ndjson) => ndjson.finish(out, run),
+        }
+    }
+}
+
+/// The end of a run, as far as outputs need it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// All probes by state.
+    pub counts: Counts,
+    /// Hosts planned.
+    pub hosts: u64,
+    /// Chance that an open port was missed, over all hosts that answered; `None` if unknown.
+    pub miss: Option<f64>,
+    /// Hosts that never answered anything.
+    pub silent_hosts: u64,
+    /// Connection attempts started.
+    pub attempts: u64,
+    /// From the start of the run to its end.
+    pub elapsed: Duration,
+}
+
+/// Which states are listed port by port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Show {
+    states: [bool; 4],
+    explicit: bool,
+}
+
+impl Default for Show {
+    /// Open ports, and those of a host that accepts everything only in sum.
+    fn default() -> Show {
+        Show {
+            states: [true, false, false, false],
+            explicit: false,
+        }
+    }
+}
+
+impl Show {
+    /// Open ports, and those in `states`, whatever the host.
+    pub fn with(states: &[State]) -> Show {
+        let mut show = Show {
+            explicit: true,
+            ..Show::default()
+        };
+        for state in states {
+            show.states[*state as usize] = true;
+        }
+        show
+    }
+
+    /// Whether ports in `state` are listed.
+    pub fn lists(&self, state: State) -> bool {
+        self.states[state as usize]
+    }
+
+    /// Whether the user asked for open ports by name, and so for those of a host that accepts
+    /// everything too.
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+}
+
+/// Turns the monotonic instants of a run into wall-clock time, by one pair taken at its start: a
+/// clock that is set during the run does not make the results jump.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    instant: Instant,
+    timestamp: Timestamp,
+}
+
+impl Clock {
+    /// The pair of now.
+    pub fn start() -> Clock {
+        Clock {
+            instant: Instant::now(),
+            timestamp: Timestamp::now(),
+        }
+    }
+
+    /// When the pair was taken.
+    pub fn started(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The wall-clock time of `instant`.
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        let moved = if instant >= self.instant {
+            self.timestamp.checked_add(instant - self.instant)
+        } else {
+            self.timestamp.checked_sub(self.instant - instant)
+        };
+        // Out of range only some thousand years from now.
+        moved.unwrap_or(self.timestamp)
+    }
+
+    /// The wall-clock time of now.
+    pub fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    /// Time since the pair was taken.
+    pub fn elapsed(&self) -> Duration {
+        self.instant.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_ports_are_always_listed() {
+        let show = Show::with(&[State::Closed]);
+        assert!(show.lists(State::Open) && show.lists(State::Closed));
+        assert!(!show.lists(State::Filtered) && !show.lists(State::Unscanned));
+        assert!(show.is_explicit() && !Show::default().is_explicit());
+    }
+
+    #[test]
+    fn the_clock_goes_both_ways() {
+        let clock = Clock::start();
+        let second = Duration::from_secs(1);
+        assert_eq!(clock.at(clock.instant + second), clock.started() + second);
+        if let Some(before) = clock.instant.checked_sub(second) {
+            assert_eq!(clock.at(before), clock.started() - second);
+        }
+    }
+}

@@ -1,11 +1,21 @@
 //! What to scan: hosts, ports, and the order in which they are taken.
 
+mod host_error;
+mod host_spec;
 mod hosts;
+mod intervals;
+mod octets;
 mod permutation;
+mod port_spec;
 mod ports;
+mod shown;
 mod space;
 
-pub use hosts::{HostSet, HostSpec, HostSpecError, Target};
+pub use host_error::HostSpecError;
+pub use host_spec::HostSpec;
+pub use hosts::{HostSet, MAX_HOSTS, Target};
+pub use octets::Octets;
 pub use permutation::Permutation;
-pub use ports::{PortSet, PortSpecError};
+pub use port_spec::PortSpecError;
+pub use ports::PortSet;
 pub use space::{PortOrder, TargetSpace};

@@ -1,44 +1,257 @@
-//! Position in a run to host and port.
+//! From a position in a run to a host and a port.
+//!
+//! The hosts are taken in the order of one keyed permutation of their indices, the ports of each
+//! host in that of another, keyed by the host's position. Nothing is listed: a position is enough
+//! to take a run up again, and memory is that of the ranges of hosts and ports.
+
+use std::sync::Arc;
+
+use super::hosts::HostIndex;
+use super::permutation::{Domain, Permutation, mix};
+use super::ports::Bits;
 use super::{HostSet, PortSet, Target};
-/// Every probe of a run, by position.
+
+/// Every probe of a run, by position. Copies are cheap.
 #[derive(Clone, Debug)]
-pub struct TargetSpace {
-    hosts: HostSet,
+pub struct TargetSpace(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hosts: Arc<HostIndex>,
+    host_order: Permutation,
     ports: PortSet,
+    /// Planned ports that come first on every host, most popular first.
+    popular: Box<[u16]>,
+    /// The planned ports without the popular ones.
+    others: PortSet,
+    others_domain: Domain,
+    seed: u64,
 }
 
 /// The order in which one host's ports are taken.
 #[derive(Clone, Copy, Debug)]
-pub struct PortOrder;
+pub struct PortOrder {
+    key: u64,
+}
 
 impl TargetSpace {
     /// All of `ports` on all of `hosts`, ordered by `seed`; on each host those of `first` (most
     /// popular first) come before the others.
-    pub fn new(hosts: HostSet, ports: PortSet, _first: &[u16], _seed: u64) -> TargetSpace {
-        TargetSpace { hosts, ports }
+    pub fn new(hosts: HostSet, ports: PortSet, first: &[u16], seed: u64) -> TargetSpace {
+        let hosts = hosts.freeze();
+        let mut seen = Bits::default();
+        let mut popular = Vec::new();
+        for &port in first {
+            if ports.contains(port) && !seen.contains(port) {
+                seen.insert_range(port, port);
+                popular.push(port);
+            }
+        }
+        let others = ports.difference(&seen.into());
+        TargetSpace(Arc::new(Inner {
+            host_order: Permutation::new(hosts.len(), seed),
+            others_domain: Domain::new(others.len().into()),
+            popular: popular.into(),
+            hosts,
+            ports,
+            others,
+            seed: mix(seed),
+        }))
     }
+
     /// Number of hosts.
     pub fn hosts(&self) -> u64 {
-        self.hosts.len()
+        self.0.hosts.len()
     }
+
     /// Number of ports of each host.
     pub fn ports(&self) -> u32 {
-        self.ports.len()
+        self.0.ports.len()
     }
-    /// Number of probes planned.
+
+    /// The ports of each host.
+    pub fn port_set(&self) -> &PortSet {
+        &self.0.ports
+    }
+
+    /// How many indices of a [`PortOrder`], from 0 on, are popular ports.
+    pub fn popular_len(&self) -> u32 {
+        self.0.popular.len() as u32
+    }
+
+    /// Number of probes planned. It is exact up to [`MAX_HOSTS`](super::MAX_HOSTS) hosts, and
+    /// at most `u64::MAX`.
     pub fn planned(&self) -> u64 {
-        self.hosts() * u64::from(self.ports())
+        self.hosts().saturating_mul(self.ports().into())
     }
-    /// The host taken at `position`, which must be below [`hosts`](Self::hosts).
+
+    /// The host taken at `position`.
+    ///
+    /// # Panics
+    /// If `position` is not below [`hosts`](Self::hosts).
     pub fn host(&self, position: u64) -> Target {
-        self.hosts.nth(position).expect("position is below hosts()")
+        let index = self.0.host_order.nth(position);
+        // The permutation is one of 0..hosts.
+        self.0.hosts.nth(index).expect("index is below hosts()")
     }
+
     /// The port order of the host taken at `position`.
-    pub fn port_order(&self, _position: u64) -> PortOrder {
-        PortOrder
+    pub fn port_order(&self, position: u64) -> PortOrder {
+        PortOrder {
+            key: mix(self.0.seed.wrapping_add(position)),
+        }
     }
-    /// The port taken at `index` in `order`; `index` must be below [`ports`](Self::ports).
-    pub fn port(&self, _order: &PortOrder, index: u32) -> u16 {
-        self.ports.nth(index).expect("index is below ports()")
+
+    /// The port taken at `index` in `order`: first the popular ones, the same on every host.
+    ///
+    /// # Panics
+    /// If `index` is not below [`ports`](Self::ports).
+    pub fn port(&self, order: &PortOrder, index: u32) -> u16 {
+        let popular = &self.0.popular;
+        match popular.get(index as usize) {
+            Some(&port) => port,
+            None => {
+                let index = u64::from(index) - popular.len() as u64;
+                let index = self.0.others_domain.nth(order.key, index);
+                // The permutation is one of 0..others.len().
+                let port = self.0.others.nth(index as u32);
+                port.expect("index is below the number of other ports")
+            }
+        }
+    }
+
+    /// The index at which `port` is taken in `order`, if it is planned: the inverse of
+    /// [`port`](Self::port). Takes longer with more popular ports.
+    pub fn index_of(&self, order: &PortOrder, port: u16) -> Option<u32> {
+        match self.0.others.index_of(port) {
+            Some(index) => {
+                let index = self.0.others_domain.index_of(order.key, index.into());
+                Some(self.popular_len() + index as u32)
+            }
+            None => {
+                let index = self.0.popular.iter().position(|&first| first == port)?;
+                Some(index as u32)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashSet};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hosts(specs: &[&str]) -> HostSet {
+        let mut hosts = HostSet::default();
+        for spec in specs {
+            assert!(hosts.insert_spec(&spec.parse().expect(spec), 0), "{spec}");
+        }
+        hosts
+    }
+
+    proptest! {
+        #[test]
+        fn every_host_and_port_exactly_once(
+            hosts in proptest::collection::btree_set(any::<u32>(), 0..40),
+            ports in proptest::collection::btree_set(0..300u16, 0..80),
+            first in proptest::collection::vec(0..300u16, 0..40),
+            seed: u64,
+        ) {
+            let mut set = HostSet::default();
+            for &host in &hosts {
+                let host = IpAddr::V4(Ipv4Addr::from(host));
+                set.insert_range(host, host, 0);
+            }
+            let space = TargetSpace::new(set, ports.iter().copied().collect(), &first, seed);
+            prop_assert_eq!(space.planned(), (hosts.len() * ports.len()) as u64);
+            let mut popular: Vec<u16> = Vec::new();
+            for port in first {
+                if ports.contains(&port) && !popular.contains(&port) {
+                    popular.push(port);
+                }
+            }
+            prop_assert_eq!(space.popular_len() as usize, popular.len());
+            let mut seen = BTreeSet::new();
+            for position in 0..space.hosts() {
+                let IpAddr::V4(host) = space.host(position).addr else {
+                    panic!("only IPv4 was given");
+                };
+                prop_assert!(hosts.contains(&host.into()));
+                let order = space.port_order(position);
+                for index in 0..space.ports() {
+                    let port = space.port(&order, index);
+                    prop_assert!(ports.contains(&port));
+                    prop_assert!(seen.insert((host, port)), "{}:{} twice", host, port);
+                    prop_assert_eq!(space.index_of(&order, port), Some(index));
+                    if let Some(first) = popular.get(index as usize) {
+                        prop_assert_eq!(port, *first);
+                    }
+                }
+                prop_assert_eq!(space.index_of(&order, 300), None);
+            }
+            prop_assert_eq!(seen.len() as u64, space.planned());
+        }
+    }
+
+    #[test]
+    fn a_slash_8_with_all_ports_is_as_small_as_one_host() {
+        let space = TargetSpace::new(hosts(&["10.0.0.0/8"]), PortSet::all(), &[80, 443], 1);
+        assert_eq!(space.planned(), (1 << 24) * 65_535);
+        assert_eq!(space.0.hosts.size(), 8);
+        let distinct: HashSet<IpAddr> = (0..10_000).map(|at| space.host(at).addr).collect();
+        assert_eq!(distinct.len(), 10_000);
+        let last = space.host(space.hosts() - 1);
+        assert!(last.addr.to_string().starts_with("10."));
+        let order = space.port_order(space.hosts() - 1);
+        assert_eq!([space.port(&order, 0), space.port(&order, 1)], [80, 443]);
+        assert!(std::mem::size_of::<PortOrder>() <= 8);
+        assert_eq!(std::mem::size_of::<TargetSpace>(), 8);
+    }
+
+    #[test]
+    fn hosts_and_seeds_have_orders_of_their_own() {
+        let space = |seed| TargetSpace::new(hosts(&["10.0.0.0/24"]), PortSet::all(), &[], seed);
+        let ports = |space: &TargetSpace, position| -> Vec<u16> {
+            let order = space.port_order(position);
+            (0..100).map(|index| space.port(&order, index)).collect()
+        };
+        let hosts = |space: &TargetSpace| -> Vec<Target> {
+            (0..100).map(|position| space.host(position)).collect()
+        };
+        let (one, two) = (space(1), space(2));
+        assert_eq!(ports(&one, 5), ports(&space(1), 5));
+        assert_eq!(hosts(&one), hosts(&space(1)));
+        assert_ne!(ports(&one, 5), ports(&one, 6));
+        assert_ne!(ports(&one, 5), ports(&two, 5));
+        assert_ne!(hosts(&one), hosts(&two));
+    }
+
+    #[test]
+    fn nothing_to_scan() {
+        let space = TargetSpace::new(HostSet::default(), PortSet::all(), &[80], 1);
+        assert_eq!((space.hosts(), space.planned()), (0, 0));
+        let space = TargetSpace::new(hosts(&["10.0.0.1"]), PortSet::default(), &[80], 1);
+        assert_eq!(
+            (space.ports(), space.popular_len(), space.planned()),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn names_come_along() {
+        let mut set = hosts(&["192.0.2.0/29"]);
+        set.insert_named("192.0.2.3".parse().expect("an address"), 0, "host.example");
+        let space = TargetSpace::new(set, PortSet::all(), &[], 9);
+        let named: Vec<Target> = (0..8)
+            .map(|at| space.host(at))
+            .filter(|host| host.name.is_some())
+            .collect();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].addr.to_string(), "192.0.2.3");
+        assert_eq!(named[0].name.as_deref(), Some("host.example"));
     }
 }

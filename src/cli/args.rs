@@ -1,0 +1,404 @@
+//! What was typed. Each flag's doc comment is its help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::{Parser, ValueEnum};
+
+use nishad::engine::State;
+use nishad::output::escape;
+
+use super::Exit;
+use super::progress::say;
+
+/// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
+/// every planned probe ends open, closed, filtered or, with a reason, unscanned.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "nishad",
+    version,
+    max_term_width = 80,
+    after_help = "`--help` tells more: every flag, examples and exit codes.",
+    after_long_help = MORE
+)]
+pub(crate) struct Args {
+    /// What to scan; asked for on a terminal if missing
+    ///
+    /// Addresses (192.0.2.1, 2001:db8::1, [fe80::1%eth0]), host names, networks (10.0.0.0/24),
+    /// ranges (192.0.2.1-20, 10.0.0-3.1-254). What overlaps is scanned once.
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<OsString>,
+
+    /// Ports to scan: 22,80,8000-8100,-1024,60000-,-,http [default: 1-1024]
+    ///
+    /// A comma-separated list of ports, ranges (open at either end: -1024, 60000-, and - for
+    /// 1-65535) and service names. Port 0 is scanned only when named.
+    #[arg(
+        short,
+        long,
+        value_name = "SPEC",
+        allow_hyphen_values = true,
+        help_heading = HOSTS)]
+    pub(crate) ports: Option<String>,
+
+    /// Ports to leave out, written as for --ports
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true, help_heading = HOSTS)]
+    pub(crate) exclude_ports: Option<String>,
+
+    /// The N ports most often found open; with --ports, those too
+    #[arg(long, value_name = "N", help_heading = HOSTS)]
+    pub(crate) top_ports: Option<u32>,
+
+    /// How long an attempt is waited for [default: 1s]
+    ///
+    /// Ends an attempt as unanswered: 1s, 500ms, 1.5s; a bare number is seconds. 1ms to 60s. An
+    /// answer that comes later is lost, so a short timeout can miss slow ports.
+    #[arg(short, long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// How often a silent port is tried again at most [default: 6]
+    ///
+    /// 0 to 50. How often it is really tried follows from --miss and the loss met on the path.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=50), help_heading = PACE)]
+    pub(crate) retries: Option<u8>,
+
+    /// Attempts a second at most, over the whole run: 500/s
+    ///
+    /// Retries included. Without it the network sets the pace.
+    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = PACE)]
+    pub(crate) rate: Option<f64>,
+
+    /// Sockets in use at most, over the whole run [default: 32768]
+    ///
+    /// The system's limit on open files is raised as far as it allows and kept to.
+    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
+    pub(crate) max_sockets: Option<usize>,
+
+    /// Sockets in use at most for one host [default: 32768]
+    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
+    pub(crate) host_sockets: Option<usize>,
+
+    /// Accepted chance of missing an open port [default: 0.001]
+    ///
+    /// Silent ports are tried again, within --retries, until the chance that an open one was
+    /// missed, as estimated from the loss on the path, is below it.
+    #[arg(long, value_name = "P", value_parser = chance, help_heading = PACE)]
+    pub(crate) miss: Option<f64>,
+
+    /// Tell closed from filtered, however slowly refusals come
+    #[arg(long, help_heading = PACE)]
+    pub(crate) exact: bool,
+
+    /// A silent port is not tried again before [default: 20ms]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
+    pub(crate) min_rtt_timeout: Option<Duration>,
+
+    /// The same while no round-trip time is known [default: 400ms]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = PACE)]
+    pub(crate) initial_rtt_timeout: Option<Duration>,
+
+    /// Other defaults for several options; a flag given wins
+    ///
+    /// polite: --rate 100/s --max-sockets 256 --host-sockets 32, 4 ports at once to begin with.
+    /// aggressive: --retries 2 --min-rtt-timeout 10ms --initial-rtt-timeout 200ms, 256 ports at
+    /// once to begin with.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "normal", help_heading = PACE)]
+    pub(crate) timing: Timing,
+
+    /// Scan all addresses of a host name, not only the first
+    #[arg(long, help_heading = HOSTS)]
+    pub(crate) all_addresses: bool,
+
+    /// IPv4 only
+    #[arg(short = '4', conflicts_with = "ipv6", help_heading = HOSTS)]
+    pub(crate) ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6', help_heading = HOSTS)]
+    pub(crate) ipv6: bool,
+
+    /// Format of the results
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", help_heading = RESULTS)]
+    pub(crate) format: Format,
+
+    /// Write the results to FILE, - for standard output
+    #[arg(short, long, value_name = "FILE", help_heading = RESULTS)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// List ports in these states too: closed, filtered, unscanned, all
+    ///
+    /// Open ports are always listed, those of a host that accepts every connection only with
+    /// --show open (or any other). Several states: --show closed,filtered. Counts and sums are of
+    /// all states, whatever is listed.
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',', help_heading = RESULTS)]
+    pub(crate) show: Vec<ShowState>,
+
+    /// Seed of the order of hosts and ports [default: random]
+    ///
+    /// The same seed and targets give the same order. The run line of ndjson and -v state it.
+    #[arg(long, value_name = "N", help_heading = HOSTS)]
+    pub(crate) seed: Option<u64>,
+
+    /// Nothing on standard error but errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
+    pub(crate) quiet: bool,
+
+    /// Tell reasons, and what is decided on the way
+    #[arg(short, long, help_heading = RESULTS)]
+    pub(crate) verbose: bool,
+
+    /// Colour in text; auto: on a terminal, if NO_COLOR is not set
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", help_heading = RESULTS)]
+    pub(crate) color: Color,
+
+    /// No progress bar; there is none where standard error is no terminal
+    #[arg(long, help_heading = RESULTS)]
+    pub(crate) no_progress: bool,
+}
+
+const HOSTS: &str = "Ports and addresses";
+const PACE: &str = "Pace and patience";
+const RESULTS: &str = "Results";
+
+const MORE: &str = "\
+Examples:
+  nishad                               asks for the target
+  nishad 192.0.2.7                     ports 1 to 1024 of one host
+  nishad -p- host.example              all ports
+  nishad --top-ports 100 10.0.0.0/24   a network
+  nishad -p ssh,http --show all 10.0.0-3.1-254
+  nishad --format ndjson -o found.ndjson -p- 10.0.0.7 2001:db8::7
+
+Exit codes:
+  0    every planned probe has its verdict: open, closed or filtered
+  1    the results could not be written, or the system refused the event queue
+  2    wrong usage, or a target that cannot be read or resolved; others are
+       scanned, and the wrong ones are named again at the end
+  3    incomplete: something is unscanned, or nobody reads the results
+  130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
+
+/// Reads the command line. What ends the program, help or a usage error, is printed here.
+pub(crate) fn parse() -> Result<Args, Exit> {
+    Args::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // Help or the version; that nobody reads it is no error.
+            let _ = error.print();
+            return Exit::Complete;
+        }
+        // Without styles, so that nothing of what was typed reaches the terminal as a command.
+        for line in error.render().to_string().trim_end().lines() {
+            say(format_args!("{}", escape(line)));
+        }
+        Exit::Usage
+    })
+}
+
+/// Sets of defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Timing {
+    /// Slow and small, for fragile devices and shared links
+    Polite,
+    /// What the flags' own help says
+    Normal,
+    /// For fast networks that lose nothing
+    Aggressive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line, as found
+    Ndjson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowState {
+    Open,
+    Closed,
+    Filtered,
+    Unscanned,
+    All,
+}
+
+impl ShowState {
+    /// The states it stands for.
+    pub(crate) fn states(self) -> &'static [State] {
+        match self {
+            ShowState::Open => &[State::Open],
+            ShowState::Closed => &[State::Closed],
+            ShowState::Filtered => &[State::Filtered],
+            ShowState::Unscanned => &[State::Unscanned],
+            ShowState::All => &State::ALL,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Longest time for any of the flags: the timer wheel goes to 65 s.
+const MAX_SECONDS: f64 = 60.0;
+
+/// `1s`, `500ms`, `1.5s`, `2`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let scale = match unit {
+        "s" => 1.0,
+        "ms" => 1e-3,
+        _ => return Err("not a duration; write 1s, 500ms, 1.5s or a number of seconds".into()),
+    };
+    let seconds = positive(number).ok_or("not a duration; write 1s, 500ms or 1.5s")? * scale;
+    if !(1e-3..=MAX_SECONDS).contains(&seconds) {
+        return Err("out of range: 1ms to 60s".into());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// `500/s`, `0.5/s`, `500`.
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match positive(number) {
+        Some(rate) if (0.01..=1e7).contains(&rate) => Ok(rate),
+        Some(_) => Err("out of range: 0.01/s to 10000000/s".into()),
+        None => Err("not a rate; write 500/s or 0.5/s".into()),
+    }
+}
+
+/// A chance above 0 and below 1.
+fn chance(text: &str) -> Result<f64, String> {
+    match positive(text) {
+        Some(chance) if (1e-9..=0.5).contains(&chance) => Ok(chance),
+        Some(_) => Err("out of range: 0.000000001 to 0.5".into()),
+        None => Err("not a chance; write 0.001 or 1e-3".into()),
+    }
+}
+
+fn sockets() -> impl TypedValueParser<Value = usize> {
+    // Slab keys and the kernel's own tables end well below.
+    clap::value_parser!(u32)
+        .range(1..=1_000_000)
+        .map(|n| n as usize)
+}
+
+/// A decimal number, neither negative nor infinite.
+fn positive(text: &str) -> Option<f64> {
+    // f64's own syntax also has inf, nan, and signs.
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        let ms = Duration::from_millis;
+        for (text, wanted) in [
+            ("1s", 1000),
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("2", 2000),
+            (".5", 500),
+            ("60", 60_000),
+        ] {
+            assert_eq!(duration(text), Ok(ms(wanted)), "{text}");
+        }
+        for text in [
+            "", "s", "1h", "1 s", "-1s", "+1s", "nan", "inf", "infs", "1e3", "0", "0.0001ms", "61",
+            "1ss",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_and_chances() {
+        assert_eq!(rate("500/s"), Ok(500.0));
+        assert_eq!(rate("0.5/s"), Ok(0.5));
+        assert_eq!(rate("1000"), Ok(1000.0));
+        for text in ["", "/s", "0", "-1/s", "500/m", "inf/s", "1e99"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+        assert_eq!(chance("1e-3"), Ok(0.001));
+        for text in ["0", "1", "-0.1", "x", "nan"] {
+            assert!(chance(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ports_may_begin_with_a_dash() {
+        for args in [
+            ["nishad", "-p-"].as_slice(),
+            &["nishad", "-p", "-1024"],
+            &["nishad", "--ports=-"],
+        ] {
+            let args = Args::try_parse_from(args).expect("valid");
+            assert!(args.ports.is_some_and(|ports| ports.starts_with('-')));
+        }
+    }
+
+    #[test]
+    fn help_states_the_defaults() {
+        use nishad::engine::Options;
+        let normal = Options::default();
+        let help = Args::command().render_help().to_string();
+        // Wrapping may break a line anywhere.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (flag, default) in [
+            ("--timeout <DUR>", format!("{:?}", normal.timeout)),
+            ("--retries <N>", normal.retries.to_string()),
+            ("--max-sockets <N>", normal.max_sockets.to_string()),
+            ("--host-sockets <N>", normal.host_sockets.to_string()),
+            ("--miss <P>", normal.miss.to_string()),
+            (
+                "--min-rtt-timeout <DUR>",
+                format!("{:?}", normal.min_rtt_timeout),
+            ),
+            (
+                "--initial-rtt-timeout <DUR>",
+                format!("{:?}", normal.initial_rtt_timeout),
+            ),
+        ] {
+            let (_, after) = help.split_once(flag).expect(flag);
+            let (_, after) = after.split_once("[default: ").expect(flag);
+            assert!(
+                after.starts_with(&format!("{default}]")),
+                "{flag}: {after:.20}"
+            );
+        }
+    }
+
+    #[test]
+    fn help_fits_80_columns() {
+        for help in [
+            Args::command().render_help(),
+            Args::command().render_long_help(),
+        ] {
+            let help = help.to_string();
+            let long: Vec<_> = help
+                .lines()
+                .filter(|line| line.chars().count() > 80)
+                .collect();
+            assert!(long.is_empty(), "{long:?}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! One active host: what it has shown so far, and what to send it next.
+
+use std::time::{Duration, Instant};
+
+use super::canary::Canaries;
+use super::ledger::Ledger;
+use super::loss::Trials;
+use super::pace::{self, Pace};
+use super::path::Path;
+use super::rtt::Rtt;
+use super::{Counts, Options, Reason};
+use crate::target::{PortOrder, Target};
+
+/// Attempts made on a silent port at least, if retries are allowed at all: a single silence says
+/// nothing where a burst of loss is shorter than the time between two canaries.
+const LEAST_ATTEMPTS: u8 = 2;
+/// Silences after which a canary is asked at once, rather than at leisure.
+const QUIET: u32 = 8;
+/// Time between canaries while silence is met: half a round trip within these bounds.
+const CANARY_MIN: Duration = Duration::from_millis(10);
+const CANARY_MAX: Duration = Duration::from_millis(100);
+/// While it is not known what the path bears, a canary goes with each so many probes, so that few
+/// silences are in doubt when it breaks down.
+const CLOSE: u32 = 32;
+/// Probes after which that is known.
+const CLOSE_UNTIL: u32 = 8_192;
+/// With fewer silences than [`QUIET`], canaries are this many times rarer.
+const LEISURE: u32 = 4;
+/// Of a limited rate, canaries may take one probe in so many.
+const CANARY_SHARE: f64 = 20.0;
+/// Closed canaries that must be lost before refusals can be called limited, and by how much their
+/// loss must exceed that of open ports.
+const REFUSALS_LOST: f64 = 4.0;
+const REFUSALS_EXCESS: f64 = 0.3;
+/// Unlikely ports, all of them open, that show something which accepts everything.
+pub const ACCEPTS_ALL: u32 = 32;
+
+/// The state of a host.
+#[derive(Debug)]
+pub struct Host {
+    pub target: Target,
+    pub order: PortOrder,
+    pub ledger: Ledger,
+    pub pace: Pace,
+    pub rtt: Rtt,
+    pub path: Path,
+    pub canaries: Canaries,
+    pub counts: Counts,
+    pub started: Instant,
+    /// Attempts on its ports that have a socket.
+    pub live: u32,
+    /// Attempts on canaries that have a socket.
+    pub asked: Vec<u32>,
+    /// Whether it is in the queue of hosts that may have something to send.
+    pub is_ready: bool,
+    pub pause_until: Option<Instant>,
+    /// Attempts wanted on a silent port.
+    pub wanted: u8,
+    /// Trials on ports found open, and on ports found closed.
+    pub open_trials: Trials,
+    pub closed_trials: Trials,
+    /// Closed and open canaries asked at the same time, to tell one's loss from the other's.
+    pub refusals: Trials,
+    pub accepts: Trials,
+    pub refusals_limited: bool,
+    /// Silences since the last canary was asked.
+    pub quiet: u32,
+    pub last_canary: Option<Instant>,
+    /// Probes sent, and those since the last canary.
+    pub sent: u32,
+    pub since_canary: u32,
+    /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
+    /// of a burst fares best at a limit: canaries that always went first would see too little of it.
+    pub canary_behind: u8,
+    /// Ports that are not popular: found open, found otherwise, silent at the first attempt.
+    pub unlikely_open: u32,
+    pub unlikely_other: u32,
+    pub unlikely_silent: u32,
+    pub fate: Fate,
+    /// Why the host is given up, once it is.
+    pub given_up: Option<Reason>,
+}
+
+/// Signs that the host cannot be reached at all.
+#[derive(Debug, Default)]
+pub struct Fate {
+    /// Something of the host itself answered.
+    pub answered: bool,
+    /// Host-level rejections, or refusals of this machine to send.
+    pub signs: u32,
+    /// When the first sign came.
+    pub first: Option<Instant>,
+    /// A sign came for a probe that was sent after the first one.
+    pub confirmed: bool,
+}
+
+/// What to send next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A port that was never tried.
+    Fresh,
+    /// A port that wants another attempt.
+    Again,
+    /// A canary.
+    Canary,
+}
+
+impl Host {
+    pub fn new(
+        target: Target,
+        order: PortOrder,
+        ports: u32,
+        options: &Options,
+        now: Instant,
+    ) -> Host {
+        Host {
+            target,
+            order,
+            ledger: Ledger::new(ports),
+            pace: Pace::new(options.initial_window, options.host_sockets, None),
+            rtt: Rtt::default(),
+            path: Path::new(),
+            canaries: Canaries::default(),
+            counts: Counts::default(),
+            started: now,
+            live: 0,
+            asked: Vec::new(),
+            is_ready: false,
+            pause_until: None,
+            wanted: least_attempts(options),
+            open_trials: Trials::default(),
+            closed_trials: Trials::default(),
+            refusals: Trials::default(),
+            accepts: Trials::default(),
+            refusals_limited: false,
+            quiet: 0,
+            last_canary: None,
+            sent: 0,
+            since_canary: 0,
+            canary_behind: 0,
+            unlikely_open: 0,
+            unlikely_other: 0,
+            unlikely_silent: 0,
+            fate: Fate::default(),
+            given_up: None,
+        }
+    }
+
+    /// What may be sent now, `None` if nothing.
+    pub fn next(&mut self, options: &Options, now: Instant) -> Option<Next> {
+        if self.pause_until.is_some_and(|until| until > now) || self.pace.wait_until(now).is_some()
+        {
+            return None;
+        }
+        let holds_all = self.live as usize + self.asked.len() >= options.host_sockets;
+        let wants = self.ledger.has_fresh() || self.ledger.queued() > 0;
+        let lost = self.path.lost_since().is_some();
+        let blocked = lost || holds_all || !wants || !self.pace.has_room();
+        let due = self.canary_due(options).is_some_and(|due| due <= now);
+        if due && (blocked || self.canary_behind == 0) {
+            return Some(Next::Canary);
+        }
+        if blocked {
+            return None;
+        }
+        self.canary_behind = self.canary_behind.saturating_sub(u8::from(due));
+        Some(if self.ledger.has_fresh() {
+            Next::Fresh
+        } else {
+            Next::Again
+        })
+    }
+
+    /// When to ask [`next`](Self::next) again although nothing happened.
+    pub fn wake_at(&self, options: &Options, now: Instant) -> Option<Instant> {
+        let wants = self.path.lost_since().is_none()
+            && (self.ledger.has_fresh() || self.ledger.queued() > 0);
+        let blocked = self
+            .pause_until
+            .filter(|until| *until > now)
+            .max(self.pace.wait_until(now));
+        let canary = self
+            .canary_due(options)
+            .map(|due| due.max(blocked.unwrap_or(due)));
+        let send = blocked.filter(|_| wants);
+        let round = self.pace.round_end().filter(|_| wants);
+        let look = self.pace.next_look().filter(|_| self.live > 0);
+        [canary, send, round, look].into_iter().flatten().min()
+    }
+
+    /// When the next canary is due, if silence is to be checked at all.
+    fn canary_due(&self, options: &Options) -> Option<Instant> {
+        if self.canaries.is_empty() {
+            return None;
+        }
+        let last = self.last_canary.unwrap_or(self.started);
+        let srtt = self.rtt.srtt().unwrap_or(CANARY_MAX);
+        if self.path.lost_since().is_some() {
+            return Some(last + self.path.pause(last, srtt));
+        }
+        if self.quiet == 0 {
+            return None;
+        }
+        let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
+        if self.quiet >= QUIET && early && self.since_canary >= CLOSE {
+            return Some(last);
+        }
+        let rare = self.pace.rate().map_or(Duration::ZERO, |rate| {
+            Duration::from_secs_f64(CANARY_SHARE / rate)
+        });
+        let gap = (srtt / 2)
+            .clamp(CANARY_MIN, CANARY_MAX)
+            .max(rare.min(options.timeout));
+        Some(
+            last + if self.quiet >= QUIET {
+                gap
+            } else {
+                gap * LEISURE
+            },
+        )
+    }
+
+    /// How long an answer is expected to take at most.
+    pub fn soft_timeout(&self, options: &Options) -> Duration {
+        self.rtt.soft_timeout(
+            options.initial_rtt_timeout,
+            options.min_rtt_timeout,
+            options.timeout,
+        )
+    }
+
+    /// Whether round trips have grown as they do when a queue fills.
+    pub fn is_queueing(&self) -> bool {
+        pace::queueing(self.rtt.srtt(), self.rtt.min())
+    }
+
+    /// Trials that tell about the path: not refusals that the host holds back.
+    pub fn trials(&self, exact: bool) -> Trials {
+        if self.refusals_limited && exact {
+            self.closed_trials
+        } else if self.refusals_limited {
+            self.open_trials
+        } else {
+            self.open_trials.plus(self.closed_trials)
+        }
+    }
+
+    /// Whether canaries of this kind tell about the path.
+    pub fn tells_path(&self, open: bool, exact: bool) -> bool {
+        if exact && self.refusals_limited {
+            !open
+        } else {
+            open || !self.canaries.has_open()
+        }
+    }
+
+    /// Works out anew how often a silent port is to be tried.
+    pub fn want(&mut self, options: &Options, path_trials: Trials) {
+        let trials = if self.canaries.is_empty() {
+            path_trials
+        } else {
+            self.trials(options.exact)
+        };
+        let (least, most) = (least_attempts(options), most_attempts(options));
+        // Where nothing ever answered, no number of attempts makes the silence mean more.
+        let wanted = match trials.ok {
+            0.0 => least,
+            _ => trials.attempts_for(options.miss, self.counts.open, least, most),
+        };
+        if wanted > self.wanted {
+            self.ledger.restage_all(wanted);
+        }
+        self.wanted = wanted;
+    }
+
+    /// Whether lost closed canaries, against open ones that answer, show a limit on refusals.
+    pub fn shows_refusal_limit(&self) -> bool {
+        !self.refusals_limited
+            && self.canaries.has_open()
+            && self.refusals.lost >= REFUSALS_LOST
+            && self.accepts.ok >= REFUSALS_LOST * 2.0
+            && share(self.refusals) > share(self.accepts) + REFUSALS_EXCESS
+            && share(self.accepts) < REFUSALS_EXCESS / 2.0
+    }
+
+    /// Whether every unlikely port, and enough of them, is open.
+    pub fn accepts_all(&self) -> bool {
+        // A quarter may be lost on the way, for now; none may stay silent in the end.
+        self.unlikely_open >= ACCEPTS_ALL
+            && self.unlikely_other == 0
+            && self.unlikely_silent <= self.unlikely_open / 4
+    }
+}
+
+fn share(trials: Trials) -> f64 {
+    trials.lost / (trials.ok + trials.lost).max(1.0)
+}
+
+/// Attempts that `options` allow on a silent port.
+pub fn most_attempts(options: &Options) -> u8 {
+    options
+        .retries
+        .saturating_add(1)
+        .min(super::ledger::MAX_COUNTED)
+}
+
+fn least_attempts(options: &Options) -> u8 {
+    LEAST_ATTEMPTS.min(most_attempts(options))
+}

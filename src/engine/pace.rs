@@ -1,0 +1,584 @@
+//! How fast to send: a window that opens until the path or the host shows a limit, then a rate held
+//! at what gets through.
+//!
+//! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
+//! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
+//! that are known to answer. While they come back, the window doubles every round trip, or every
+//! 100 ms where nothing answers at all, as behind a default-drop firewall. When a large part of
+//! them stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
+//! then creeps up as long as canaries stay well and drops to what is delivered when they do not.
+//! Loss that is no smaller at a third of the rate has nothing to do with the rate: then it is taken
+//! as the path's own, and the limit is lifted.
+
+use std::time::{Duration, Instant};
+
+/// Without answers the window doubles this often.
+const ROUND_MAX: Duration = Duration::from_millis(100);
+const ROUND_MIN: Duration = Duration::from_millis(5);
+/// A round-trip time of this many shortest ones, plus the allowance for this machine's own turns,
+/// is a queue filling up: no reason to send more at once.
+const QUEUE_FACTOR: u32 = 3;
+const QUEUE_ALLOWANCE: Duration = Duration::from_millis(6);
+/// Trials looked at together; a limit needs most of a batch.
+const BATCH: u32 = 16;
+/// Loss beyond the path's own that shows a limit.
+const LIMIT_LOSS: f64 = 0.35;
+/// Loss beyond the path's own at which a held rate is raised, and above which it is lowered.
+const RAISE_BELOW: f64 = 0.05;
+const LOWER_ABOVE: f64 = 0.15;
+/// First step of a raise; it doubles with each raise in a row that went well.
+const RAISE: f64 = 0.08;
+/// Raises in a row after which there is no limit any more.
+const LIFT_AFTER: u32 = 7;
+/// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
+/// is taken as the path's own.
+const OWN_LOSS_AFTER: u32 = 3;
+/// On a path that was lost and found, half the rate of before; it doubles this often while canaries
+/// come back.
+const RECOVERY_STEP: Duration = Duration::from_millis(200);
+/// A found limit is never taken as lower than this, probes a second.
+const RATE_MIN: f64 = 20.0;
+/// How much later than planned a probe may be sent without the rest being shifted: what a timer of
+/// 1 ms and a busy turn of the loop cost.
+const CATCH_UP: Duration = Duration::from_millis(2);
+
+/// The pace of a host or of the run.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    window: f64,
+    initial: f64,
+    ceiling: f64,
+    in_window: usize,
+    /// Upper bound given by the user, probes a second.
+    bound: Option<f64>,
+    limit: Option<Limit>,
+    recovery: Option<Recovery>,
+    next_send: Option<Instant>,
+    round_end: Option<Instant>,
+    window_was_full: bool,
+    bad_in_round: bool,
+    sent: Meter,
+    answered: Meter,
+    batches: [Batch; 2],
+    /// The path's own loss, which does not depend on the rate.
+    own_loss: f64,
+}
+
+/// A limit that was found.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    rate: f64,
+    /// Loss and sending rate when it was found.
+    first_loss: f64,
+    first_rate: f64,
+    /// Trials sent after this tell about the present rate.
+    since: Instant,
+    trials: Batch,
+    next_look: Instant,
+    raises: u32,
+    lowers: u32,
+}
+
+/// What a lost path is begun again with.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    /// Probes a second when the path was lost.
+    before: f64,
+    rate: f64,
+    /// `None` while the path is still lost.
+    next_step: Option<Instant>,
+    went_well: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Batch {
+    ok: u32,
+    lost: u32,
+    first_sent: Option<Instant>,
+}
+
+/// A limit found or changed: what a user may want to know, and since when silence means nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// Probes a second from now on.
+    pub rate: f64,
+    /// Loss that led to it.
+    pub loss: f64,
+    /// Silences of probes sent since then are in doubt.
+    pub doubt_from: Instant,
+}
+
+impl Pace {
+    /// Starts with `initial` probes in the window, never more than `ceiling`, at most `bound` a second.
+    pub fn new(initial: usize, ceiling: usize, bound: Option<f64>) -> Pace {
+        let ceiling = ceiling.max(1) as f64;
+        Pace {
+            window: (initial.max(1) as f64).min(ceiling),
+            initial: (initial.max(1) as f64).min(ceiling),
+            ceiling,
+            in_window: 0,
+            bound,
+            limit: None,
+            recovery: None,
+            next_send: None,
+            round_end: None,
+            window_was_full: false,
+            bad_in_round: false,
+            sent: Meter::default(),
+            answered: Meter::default(),
+            batches: [Batch::default(); 2],
+            own_loss: 0.0,
+        }
+    }
+
+    /// Whether one more probe fits in the window.
+    pub fn has_room(&mut self) -> bool {
+        let room = (self.in_window as f64) < self.window;
+        self.window_was_full |= !room;
+        room
+    }
+
+    /// When the rate allows the next probe, if that is after `now`.
+    pub fn wait_until(&self, now: Instant) -> Option<Instant> {
+        self.next_send.filter(|at| *at > now)
+    }
+
+    /// A probe is sent. Canaries take no place in the window.
+    pub fn on_sent(&mut self, now: Instant, in_window: bool) {
+        if in_window {
+            self.in_window += 1;
+        }
+        self.sent.count(now);
+        if let Some(rate) = self.rate() {
+            let due = self
+                .next_send
+                .map_or(now, |at| at.max(now.checked_sub(CATCH_UP).unwrap_or(now)));
+            self.next_send = Some(due + Duration::from_secs_f64(1.0 / rate));
+        }
+    }
+
+    /// A probe leaves the window: it was answered, its soft deadline passed, or it was put back.
+    pub fn on_left(&mut self) {
+        debug_assert!(self.in_window > 0);
+        self.in_window = self.in_window.saturating_sub(1);
+    }
+
+    /// A probe was answered; `queueing` if round trips have become long against the shortest.
+    pub fn on_answer(&mut self, now: Instant, queueing: bool) {
+        self.answered.count(now);
+        if self.limit.is_none()
+            && !queueing
+            && (self.window_was_full || self.in_window as f64 > self.window / 2.0)
+        {
+            self.window = (self.window + 1.0).min(self.ceiling);
+        }
+    }
+
+    /// Ends a round of growth when it is due; `round_trip` is its length where known.
+    pub fn on_time(&mut self, now: Instant, round_trip: Option<Duration>, queueing: bool) {
+        if !self.round_is_over(now) {
+            return;
+        }
+        let grow = self.window_was_full && !self.bad_in_round && !queueing && self.limit.is_none();
+        if grow && self.round_end.is_some() {
+            self.window = (self.window * 2.0).min(self.ceiling);
+        }
+        self.window_was_full = false;
+        self.bad_in_round = false;
+        let length = round_trip.map_or(ROUND_MAX, |rtt| (rtt * 2).clamp(ROUND_MIN, ROUND_MAX));
+        self.round_end = Some(now + length);
+    }
+
+    /// Whether [`on_time`](Self::on_time) is due.
+    pub fn round_is_over(&self, now: Instant) -> bool {
+        self.round_end.is_none_or(|end| now >= end)
+    }
+
+    /// When the present round of growth ends, if the window is what holds sending back.
+    pub fn round_end(&self) -> Option<Instant> {
+        self.round_end.filter(|_| self.window_was_full)
+    }
+
+    /// A canary sent at `sent` came back, or did not in its time.
+    pub fn on_trial(&mut self, sent: Instant, ok: bool, now: Instant) -> Option<Found> {
+        self.bad_in_round |= !ok;
+        if let Some(recovery) = &mut self.recovery {
+            recovery.went_well &= ok;
+        }
+        if let Some(limit) = &mut self.limit {
+            if sent > limit.since {
+                limit.trials.add(sent, ok);
+            }
+            return None;
+        }
+        if self.batches[0].len() >= BATCH {
+            self.batches[1] = std::mem::take(&mut self.batches[0]);
+        }
+        self.batches[0].add(sent, ok);
+        let both = self.batches[0].plus(self.batches[1]);
+        // Judged when something comes back: where nothing does, the path is dead, not full.
+        if !ok || both.len() < BATCH || both.loss() <= LIMIT_LOSS + self.own_loss {
+            return None;
+        }
+        let rate = self.sent.rate(now);
+        let delivered = self
+            .answered
+            .rate(now)
+            .max(rate * (1.0 - both.loss()))
+            .max(RATE_MIN);
+        if delivered >= rate {
+            return None;
+        }
+        let doubt_from = both.first_sent.unwrap_or(sent);
+        self.batches = [Batch::default(); 2];
+        Some(self.hold(now, delivered, both.loss(), rate, doubt_from))
+    }
+
+    /// A canary that had been given up as lost was only late.
+    pub fn on_late(&mut self, sent: Instant) {
+        let [now, before] = &mut self.batches;
+        let limit = self.limit.as_mut().map(|limit| &mut limit.trials);
+        let mut batches = limit.into_iter().chain([now, before]);
+        if let Some(batch) = batches
+            .find(|batch| batch.lost > 0 && batch.first_sent.is_some_and(|first| first <= sent))
+        {
+            batch.lost -= 1;
+        }
+    }
+
+    /// Looks at how a held rate does, when it is time to.
+    pub fn look(&mut self, now: Instant, srtt: Option<Duration>) -> Option<Found> {
+        self.recover(now);
+        let limit = self.limit.as_mut().filter(|limit| now >= limit.next_look)?;
+        limit.next_look = now + period(srtt);
+        let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
+        let unanswered = 1.0 - answered / sent.max(1.0);
+        let loss = limit.trials.loss();
+        let judged = limit.trials.len() >= BATCH / 2;
+        let lowered = limit.lowers >= OWN_LOSS_AFTER && limit.rate * 3.0 <= limit.first_rate;
+        if judged && lowered && loss >= 0.6 * limit.first_loss {
+            self.own_loss = loss;
+            self.lift();
+            return None;
+        }
+        if unanswered <= RAISE_BELOW || (judged && loss <= self.own_loss + RAISE_BELOW) {
+            // Raising what is not used up says nothing about the limit.
+            if sent >= 0.7 * limit.rate {
+                limit.rate *= 1.0 + (RAISE * f64::from(1u32 << limit.raises.min(4))).min(1.0);
+                limit.raises += 1;
+                limit.lowers = 0;
+                limit.trials = Batch::default();
+                limit.since = now;
+                if limit.raises >= LIFT_AFTER {
+                    self.lift();
+                }
+            }
+            return None;
+        }
+        if judged && loss > self.own_loss + LOWER_ABOVE {
+            let delivered = answered
+                .max(sent * (1.0 - loss))
+                .max(RATE_MIN)
+                .min(limit.rate);
+            let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
+            let lowers = limit.lowers + 1;
+            let doubt_from = limit.trials.first_sent.unwrap_or(limit.since);
+            let found = self.hold(now, delivered, loss, first_rate, doubt_from);
+            if let Some(limit) = &mut self.limit {
+                limit.first_loss = first_loss;
+                limit.lowers = lowers;
+            }
+            return Some(found);
+        }
+        None
+    }
+
+    /// When [`look`](Self::look) is due.
+    pub fn next_look(&self) -> Option<Instant> {
+        let step = self.recovery.and_then(|recovery| recovery.next_step);
+        self.limit
+            .map(|limit| limit.next_look)
+            .into_iter()
+            .chain(step)
+            .min()
+    }
+
+    /// Holds the rate at what is answered now.
+    pub fn hold_at_delivery(&mut self, now: Instant) {
+        let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
+        self.hold(
+            now,
+            answered.max(RATE_MIN),
+            1.0 - answered / sent.max(answered),
+            sent,
+            now,
+        );
+    }
+
+    /// Lifts a limit that turned out not to be one.
+    pub fn lift(&mut self) {
+        self.limit = None;
+        self.batches = [Batch::default(); 2];
+        if self.rate().is_none() {
+            self.next_send = None;
+        }
+    }
+
+    /// The path is lost.
+    pub fn on_path_lost(&mut self, now: Instant) {
+        let before = self.sent.rate(now);
+        self.recovery = Some(Recovery {
+            before,
+            rate: before / 2.0,
+            next_step: None,
+            went_well: true,
+        });
+    }
+
+    /// The path is found again: begin with half of what was in flight, at half the rate.
+    pub fn on_path_found(&mut self, now: Instant) {
+        self.window = (self.window / 2.0).max(self.initial);
+        self.batches = [Batch::default(); 2];
+        self.next_send = self.next_send.or(Some(now));
+        if let Some(recovery) = &mut self.recovery {
+            recovery.rate = recovery.rate.max(RATE_MIN);
+            recovery.next_step = Some(now + RECOVERY_STEP);
+            recovery.went_well = true;
+        }
+    }
+
+    /// Whether the path was found again not long ago.
+    pub fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
+    }
+
+    fn recover(&mut self, now: Instant) {
+        let Some(recovery) = &mut self.recovery else {
+            return;
+        };
+        if recovery.next_step.is_none_or(|step| now < step) {
+            return;
+        }
+        if recovery.went_well {
+            recovery.rate *= 2.0;
+        }
+        recovery.went_well = true;
+        recovery.next_step = Some(now + RECOVERY_STEP);
+        if recovery.rate > recovery.before * 2.0 {
+            self.recovery = None;
+            if self.rate().is_none() {
+                self.next_send = None;
+            }
+        }
+    }
+
+    /// Probes a second that are allowed, if that is bounded.
+    pub fn rate(&self) -> Option<f64> {
+        let limit = self.limit.map(|limit| limit.rate);
+        let recovery = self.recovery.map(|recovery| recovery.rate.max(RATE_MIN));
+        [self.bound, limit, recovery]
+            .into_iter()
+            .flatten()
+            .reduce(f64::min)
+    }
+
+    /// Whether a limit was found and holds.
+    pub fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Probes that may be in the window.
+    pub fn window(&self) -> usize {
+        self.window as usize
+    }
+
+    fn hold(
+        &mut self,
+        now: Instant,
+        rate: f64,
+        loss: f64,
+        first_rate: f64,
+        doubt_from: Instant,
+    ) -> Found {
+        self.limit = Some(Limit {
+            rate,
+            first_loss: loss,
+            first_rate,
+            since: now,
+            trials: Batch::default(),
+            next_look: now + period(None),
+            raises: 0,
+            lowers: 0,
+        });
+        self.next_send = self.next_send.or(Some(now));
+        Found {
+            rate,
+            loss,
+            doubt_from,
+        }
+    }
+}
+
+/// Whether `srtt` shows a queue, measured against the shortest round trip.
+pub fn queueing(srtt: Option<Duration>, min: Option<Duration>) -> bool {
+    matches!((srtt, min), (Some(srtt), Some(min)) if srtt > min * QUEUE_FACTOR + QUEUE_ALLOWANCE)
+}
+
+/// How often a held rate is looked at: a few round trips, time for some canaries.
+fn period(srtt: Option<Duration>) -> Duration {
+    (srtt.unwrap_or_default() * 6).max(Duration::from_millis(300))
+}
+
+impl Batch {
+    fn add(&mut self, sent: Instant, ok: bool) {
+        if ok {
+            self.ok += 1;
+        } else {
+            self.lost += 1;
+        }
+        self.first_sent = Some(self.first_sent.map_or(sent, |first| first.min(sent)));
+    }
+    fn len(&self) -> u32 {
+        self.ok + self.lost
+    }
+    fn loss(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.len().max(1))
+    }
+    fn plus(self, other: Batch) -> Batch {
+        let first_sent = match (self.first_sent, other.first_sent) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Batch {
+            ok: self.ok + other.ok,
+            lost: self.lost + other.lost,
+            first_sent,
+        }
+    }
+}
+
+/// Events a second over the last one to two buckets of time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meter {
+    since: Option<Instant>,
+    now: u32,
+    before: Option<u32>,
+}
+
+impl Meter {
+    const BUCKET: Duration = Duration::from_millis(128);
+
+    fn count(&mut self, now: Instant) {
+        self.turn(now);
+        self.now += 1;
+    }
+
+    fn turn(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let age = now.saturating_duration_since(since);
+        if age >= Self::BUCKET {
+            let skipped = age >= Self::BUCKET * 2;
+            self.before = Some(if skipped { 0 } else { self.now });
+            self.now = 0;
+            let whole = (age.as_nanos() / Self::BUCKET.as_nanos()) as u32;
+            self.since = Some(since + Self::BUCKET * whole);
+        }
+    }
+
+    fn rate(&mut self, now: Instant) -> f64 {
+        self.turn(now);
+        let age = now.saturating_duration_since(self.since.unwrap_or(now));
+        let span = age
+            + if self.before.is_some() {
+                Self::BUCKET
+            } else {
+                Duration::ZERO
+            };
+        f64::from(self.now + self.before.unwrap_or(0))
+            / span.max(Duration::from_millis(10)).as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_window_doubles_where_nothing_answers() {
+        let t = Instant::now();
+        let mut pace = Pace::new(32, 1_000, None);
+        for round in 0..20 {
+            pace.on_time(t + round * ROUND_MAX, None, false);
+            while pace.has_room() {
+                pace.on_sent(t + round * ROUND_MAX, true);
+            }
+        }
+        assert_eq!(pace.window(), 1_000);
+        assert_eq!(pace.in_window, 1_000);
+    }
+
+    #[test]
+    fn a_rate_is_kept_to_within_the_catch_up() {
+        let t = Instant::now();
+        let mut pace = Pace::new(1_000_000, 1_000_000, Some(500.0));
+        let mut sent = 0;
+        for ms in 0..2_000 {
+            let now = t + ms * MS;
+            while pace.wait_until(now).is_none() {
+                pace.on_sent(now, true);
+                sent += 1;
+            }
+        }
+        assert!(
+            (998..=1_001).contains(&sent),
+            "{sent} in two seconds at 500 a second"
+        );
+    }
+
+    #[test]
+    fn random_loss_is_no_limit_but_loss_of_most_canaries_is() {
+        let t = Instant::now();
+        let mut pace = Pace::new(32, 1_000, None);
+        for n in 0..1_000u32 {
+            pace.on_sent(t + n * MS, false);
+            if n % 10 == 0 {
+                assert_eq!(
+                    pace.on_trial(t + n * MS, n % 100 != 0, t + (n + 5) * MS),
+                    None
+                );
+            }
+        }
+        let found = (100..120u32).find_map(|n| {
+            (0..10).for_each(|_| pace.on_sent(t + n * 10 * MS, false));
+            pace.on_trial(t + n * 10 * MS, n % 4 == 0, t + n * 10 * MS)
+        });
+        let found = found.expect("three of four lost");
+        assert!(found.loss > 0.25 && found.rate < 1_100.0, "{found:?}");
+        assert!(pace.is_limited());
+    }
+
+    #[test]
+    fn loss_that_stays_at_a_third_of_the_rate_lifts_the_limit() {
+        let t = Instant::now();
+        let mut pace = Pace::new(32, 1_000, None);
+        let (mut owed, mut was_limited) = (0.0, false);
+        // Half of everything is lost at any rate; unlimited, 2,000 are sent a second.
+        for ms in 0..20_000u32 {
+            let now = t + ms * MS;
+            owed += pace.rate().unwrap_or(2_000.0) / 1_000.0;
+            while owed >= 1.0 {
+                owed -= 1.0;
+                pace.on_sent(now, false);
+            }
+            if ms % 20 == 0 {
+                pace.on_trial(now, ms % 40 == 0, now);
+            }
+            pace.look(now, Some(MS));
+            was_limited |= pace.is_limited();
+        }
+        assert!(was_limited);
+        assert!(!pace.is_limited());
+    }
+}

@@ -1,0 +1,287 @@
+//! Whether silence on a path can be believed.
+//!
+//! Every answer shows that the path was alive when its probe was sent. Silence of a probe is
+//! believed only between two such moments with no lost canary between them: the stretch from the
+//! last good send before a lost canary to the first good one after it is *in doubt*, and a silence
+//! in it does not count. Several canaries lost in a row with no other answer mean that the path is
+//! *lost*: nothing is sent but canaries, with pauses that grow with the outage, until one answers.
+
+use std::time::{Duration, Instant};
+
+/// Good moments and doubtful stretches remembered.
+const REMEMBERED: usize = 16;
+/// Canaries lost in a row, with no answer meanwhile, that make a path lost. One in 16 by chance
+/// where half of everything is lost; a false alarm costs a round trip.
+const LOST_AFTER: u8 = 4;
+/// Pause between canaries on a lost path: this share of the outage so far, within the bounds, so
+/// that an outage is noticed to be over after at most a sixteenth of its length.
+const PAUSE_SHARE: u32 = 16;
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// What is known of a path's life.
+#[derive(Clone, Debug)]
+pub struct Path {
+    /// Send times of answered probes, ascending, thinned out.
+    goods: Ring<Instant>,
+    /// The latest send time of an answered probe, exactly.
+    last_good: Option<Instant>,
+    doubts: Ring<(Instant, Instant)>,
+    /// Up to then doubtful stretches may have been forgotten: all of it is in doubt.
+    forgotten_until: Option<Instant>,
+    /// From when silence is in doubt, since a canary sent then or later was lost and nothing sent
+    /// after it was answered yet.
+    open_doubt: Option<OpenDoubt>,
+    streak: u8,
+    lost_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct OpenDoubt {
+    from: Instant,
+    last_lost: Instant,
+}
+
+/// Whether a silence says anything about the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    /// The path was alive before and after.
+    Yes,
+    /// The path may have been dead.
+    No,
+    /// Nothing sent since was answered yet: a canary will tell.
+    NotYet,
+}
+
+impl Path {
+    /// A path of which nothing is known.
+    pub fn new() -> Path {
+        Path {
+            goods: Ring::new(),
+            last_good: None,
+            doubts: Ring::new(),
+            forgotten_until: None,
+            open_doubt: None,
+            streak: 0,
+            lost_since: None,
+        }
+    }
+
+    /// A probe sent at `sent` was answered. Remembers no more than one such moment a `spacing`.
+    /// Returns how long the path had been lost, if this finds it again.
+    pub fn on_answer(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        spacing: Duration,
+    ) -> Option<Duration> {
+        if self.goods.last().is_none_or(|last| sent >= last + spacing) {
+            self.goods.push(sent);
+        }
+        self.last_good = self.last_good.max(Some(sent));
+        let doubt = self.open_doubt?;
+        if sent <= doubt.last_lost {
+            return None;
+        }
+        self.doubt(doubt.from, sent);
+        self.open_doubt = None;
+        self.streak = 0;
+        self.lost_since
+            .take()
+            .map(|since| now.saturating_duration_since(since))
+    }
+
+    /// A canary sent at `sent` was not answered in the time its answer should have taken. Returns
+    /// whether the path counts as lost from now on.
+    pub fn on_canary_lost(&mut self, sent: Instant, now: Instant) -> bool {
+        let from = self
+            .goods
+            .iter()
+            .filter(|good| *good <= sent)
+            .max()
+            .unwrap_or(sent);
+        match self
+            .goods
+            .iter()
+            .filter(|good| *good > sent)
+            .min()
+            .or(self.last_good.filter(|good| *good > sent))
+        {
+            Some(after) => {
+                self.doubt(from, after);
+                return false;
+            }
+            None => {
+                let doubt = self.open_doubt.get_or_insert(OpenDoubt {
+                    from,
+                    last_lost: sent,
+                });
+                doubt.from = doubt.from.min(from);
+                doubt.last_lost = doubt.last_lost.max(sent);
+            }
+        }
+        self.streak = self.streak.saturating_add(1);
+        if self.streak < LOST_AFTER || self.lost_since.is_some() {
+            return false;
+        }
+        self.lost_since = Some(self.last_good.unwrap_or(sent).min(now));
+        true
+    }
+
+    /// Silence of probes sent from `from` to `to` is not to be believed.
+    pub fn doubt(&mut self, from: Instant, to: Instant) {
+        // Stretches closer to each other than they are long become one.
+        if let Some((last_from, last_to)) = self.doubts.last_mut() {
+            let length = last_to.saturating_duration_since(*last_from);
+            if from <= *last_to + length && to + length >= *last_from {
+                (*last_from, *last_to) = ((*last_from).min(from), (*last_to).max(to));
+                return;
+            }
+        }
+        if let Some((_, to)) = self.doubts.push((from, to)) {
+            self.forgotten_until = self.forgotten_until.max(Some(to));
+        }
+    }
+
+    /// Whether silence of a probe sent at `sent` says anything.
+    pub fn believes(&self, sent: Instant) -> Belief {
+        if self.forgotten_until >= Some(sent) {
+            return Belief::No;
+        }
+        if self
+            .doubts
+            .iter()
+            .any(|(from, to)| from <= sent && sent <= to)
+        {
+            return Belief::No;
+        }
+        match self.open_doubt {
+            Some(doubt) if doubt.from <= sent => {
+                if self.lost_since.is_some() {
+                    Belief::No
+                } else {
+                    Belief::NotYet
+                }
+            }
+            _ if self.last_good >= Some(sent) => Belief::Yes,
+            _ => Belief::NotYet,
+        }
+    }
+
+    /// Since when the path has been lost.
+    pub fn lost_since(&self) -> Option<Instant> {
+        self.lost_since
+    }
+
+    /// How long to wait between canaries while the path is lost; `round_trip` bounds it from below.
+    pub fn pause(&self, now: Instant, round_trip: Duration) -> Duration {
+        let out = self
+            .lost_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        (out / PAUSE_SHARE).clamp(PAUSE_MIN.max(round_trip / 2).min(PAUSE_MAX), PAUSE_MAX)
+    }
+
+    /// Send time of the latest probe known to have been answered.
+    pub fn last_good(&self) -> Option<Instant> {
+        self.last_good
+    }
+}
+
+/// The last few values pushed.
+#[derive(Clone, Debug)]
+struct Ring<T> {
+    values: [Option<T>; REMEMBERED],
+    next: u8,
+}
+
+impl<T: Copy> Ring<T> {
+    fn new() -> Ring<T> {
+        Ring {
+            values: [None; REMEMBERED],
+            next: 0,
+        }
+    }
+    /// Adds a value; the one that is forgotten for it.
+    fn push(&mut self, value: T) -> Option<T> {
+        let old = self.values[usize::from(self.next)].replace(value);
+        self.next = (self.next + 1) % REMEMBERED as u8;
+        old
+    }
+    fn last_mut(&mut self) -> Option<&mut T> {
+        self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED].as_mut()
+    }
+    fn last(&self) -> Option<T> {
+        self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED]
+    }
+    fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.values.iter().flatten().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn silence_counts_between_two_answers() {
+        let t = Instant::now();
+        let mut path = Path::new();
+        assert_eq!(path.believes(t), Belief::NotYet);
+        path.on_answer(t, t + MS, MS);
+        assert_eq!(path.believes(t + 5 * MS), Belief::NotYet);
+        path.on_answer(t + 10 * MS, t + 11 * MS, MS);
+        assert_eq!(path.believes(t + 5 * MS), Belief::Yes);
+    }
+
+    #[test]
+    fn silence_around_a_lost_canary_does_not_count() {
+        let t = Instant::now();
+        let mut path = Path::new();
+        for ms in [0, 10, 30, 40] {
+            path.on_answer(t + ms * MS, t + (ms + 1) * MS, MS);
+        }
+        assert!(!path.on_canary_lost(t + 20 * MS, t + 50 * MS));
+        assert_eq!(path.believes(t + 5 * MS), Belief::Yes);
+        assert_eq!(path.believes(t + 15 * MS), Belief::No);
+        assert_eq!(path.believes(t + 25 * MS), Belief::No);
+        assert_eq!(path.believes(t + 35 * MS), Belief::Yes);
+    }
+
+    #[test]
+    fn a_path_is_lost_after_four_canaries_and_found_by_the_first_answer_to_a_later_probe() {
+        let t = Instant::now();
+        let mut path = Path::new();
+        path.on_answer(t, t + MS, MS);
+        for n in 1..4u32 {
+            assert!(!path.on_canary_lost(t + n * 10 * MS, t + (n * 10 + 20) * MS));
+        }
+        assert!(path.on_canary_lost(t + 40 * MS, t + 60 * MS));
+        assert_eq!(path.believes(t + 20 * MS), Belief::No);
+        assert_eq!(
+            path.on_answer(t + 35 * MS, t + 70 * MS, MS),
+            None,
+            "an answer to an earlier probe"
+        );
+        assert_eq!(
+            path.on_answer(t + 100 * MS, t + 101 * MS, MS),
+            Some(101 * MS)
+        );
+        assert_eq!(path.lost_since(), None);
+        assert_eq!(path.believes(t + 70 * MS), Belief::No);
+    }
+
+    #[test]
+    fn pauses_grow_with_the_outage() {
+        let t = Instant::now();
+        let mut path = Path::new();
+        path.on_answer(t, t, MS);
+        (1..=4).for_each(|n| {
+            path.on_canary_lost(t + n * MS, t + 50 * MS);
+        });
+        assert_eq!(path.pause(t + 60 * MS, MS), PAUSE_MIN);
+        assert_eq!(path.pause(t + 1600 * MS, MS), 100 * MS);
+        assert_eq!(path.pause(t + 600_000 * MS, MS), PAUSE_MAX);
+    }
+}

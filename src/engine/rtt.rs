@@ -1,0 +1,105 @@
+//! Round-trip time and the soft deadline that follows from it: RFC 6298.
+//!
+//! Each attempt has a socket, and so a source port, of its own: an answer is known to belong to its
+//! attempt, which is what Karn's rule asks for. The one ambiguity left is the kernel's own
+//! retransmission of a SYN after a second (RFC 6298 §2.1): later samples are not taken.
+
+use std::time::Duration;
+
+/// After this an answer may be one to the kernel's retransmitted SYN (initial RTO, RFC 6298 §2).
+const KERNEL_RTO: Duration = Duration::from_secs(1);
+
+/// Smoothed round-trip time of a path.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rtt {
+    smoothed: Option<Smoothed>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Smoothed {
+    srtt: Duration,
+    rttvar: Duration,
+    min: Duration,
+}
+
+impl Rtt {
+    /// Takes a sample.
+    pub fn sample(&mut self, rtt: Duration) {
+        if rtt >= KERNEL_RTO {
+            return;
+        }
+        let next = match self.smoothed {
+            // RFC 6298 (2.2)
+            None => Smoothed {
+                srtt: rtt,
+                rttvar: rtt / 2,
+                min: rtt,
+            },
+            // RFC 6298 (2.3), alpha 1/8, beta 1/4
+            Some(Smoothed { srtt, rttvar, min }) => Smoothed {
+                rttvar: (rttvar * 3 + srtt.abs_diff(rtt)) / 4,
+                srtt: (srtt * 7 + rtt) / 8,
+                min: min.min(rtt),
+            },
+        };
+        self.smoothed = Some(next);
+    }
+
+    /// The smoothed round-trip time, once there is a sample.
+    pub fn srtt(&self) -> Option<Duration> {
+        self.smoothed.map(|s| s.srtt)
+    }
+
+    /// The shortest sample.
+    pub fn min(&self) -> Option<Duration> {
+        self.smoothed.map(|s| s.min)
+    }
+
+    /// How long an answer is expected to take at most: srtt + 4 rttvar within the bounds, `initial`
+    /// while there is no sample.
+    pub fn soft_timeout(&self, initial: Duration, floor: Duration, ceiling: Duration) -> Duration {
+        let estimate = match self.smoothed {
+            None => initial,
+            Some(Smoothed { srtt, rttvar, .. }) => srtt + rttvar * 4,
+        };
+        estimate.max(floor).min(ceiling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn follows_rfc_6298() {
+        let mut rtt = Rtt::default();
+        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS), 400 * MS);
+        rtt.sample(100 * MS);
+        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS), 300 * MS);
+        rtt.sample(200 * MS);
+        // rttvar = 3/4 * 50 + 1/4 * 100 = 62.5; srtt = 7/8 * 100 + 1/8 * 200 = 112.5
+        assert_eq!(rtt.srtt(), Some(Duration::from_micros(112_500)));
+        assert_eq!(
+            rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS),
+            Duration::from_micros(362_500)
+        );
+    }
+
+    #[test]
+    fn stays_within_floor_and_ceiling() {
+        let mut rtt = Rtt::default();
+        rtt.sample(MS / 10);
+        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS), 20 * MS);
+        rtt.sample(900 * MS);
+        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 500 * MS), 500 * MS);
+    }
+
+    #[test]
+    fn takes_no_sample_that_may_answer_a_retransmitted_syn() {
+        let mut rtt = Rtt::default();
+        rtt.sample(Duration::from_millis(1_002));
+        assert_eq!(rtt.srtt(), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What canaries that come back, or do not, mean for the host's path and pace and for the run's.
+
+use std::time::{Duration, Instant};
+
+use super::loss::Trials;
+use super::pace::Found;
+use super::path::Path;
+use super::probes::{Kind, Probe};
+use super::scanner::Scanner;
+use super::{Note, Reason};
+
+/// How long a lost path is waited for.
+const GIVE_UP: Duration = Duration::from_secs(60);
+/// Answering hosts needed before canaries are held against the run as a whole.
+const COMMON: usize = 4;
+
+impl Scanner {
+    /// Whatever of a host is due by time alone.
+    pub(super) fn look_after(&mut self, slot: u32, now: Instant) {
+        let Some(host) = self.hosts.get_mut(slot as usize) else {
+            return;
+        };
+        let srtt = host.rtt.srtt();
+        if let Some(found) = host.pace.look(now, srtt) {
+            host.path.doubt(found.doubt_from, now);
+            self.limit_found(Some(slot), found);
+        }
+        let lost = self.hosts[slot as usize].path.lost_since();
+        if lost.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP) {
+            self.give_up(slot, Reason::PathLost, now);
+        }
+    }
+
+    /// The path to a host was alive at `sent`.
+    pub(super) fn alive(&mut self, slot: u32, sent: Instant, now: Instant) {
+        let host = &mut self.hosts[slot as usize];
+        let spacing = host.soft_timeout(&self.options) / 8;
+        if let Some(after) = host.path.on_answer(sent, now, spacing) {
+            host.pace.on_path_found(now);
+            let target = Some(host.target.clone());
+            self.note(Note::PathFound { target, after });
+        }
+        if self.run_path.on_answer(sent, now, spacing).is_some() {
+            let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
+            all.into_iter().for_each(|slot| self.wake(slot));
+        }
+    }
+
+    /// A canary came back, perhaps after it was given up.
+    pub(super) fn canary_answered(&mut self, probe: &Probe, now: Instant) {
+        let Kind::Canary { open, number } = probe.kind else {
+            return;
+        };
+        let host = &mut self.hosts[probe.host as usize];
+        host.canaries.on_answer(probe.index);
+        let Some(number) = number else {
+            // One that was only late is counted twice; that hides no limit, as they are asked on.
+            return host.refusals.add(true);
+        };
+        let trials = if open {
+            &mut host.open_trials
+        } else {
+            &mut host.closed_trials
+        };
+        if probe.parked {
+            if host.canaries.on_late(number) {
+                trials.lost = (trials.lost - 1.0).max(0.0);
+                trials.add(true);
+            }
+            return host.pace.on_late(probe.sent);
+        }
+        host.canaries.on_result(number, true, |ok| trials.add(ok));
+        if open {
+            host.accepts.add(true);
+        }
+        self.trial(probe, true, now);
+    }
+
+    /// A canary was not answered in the time its answer should have taken.
+    pub(super) fn canary_lost(&mut self, probe: &Probe, now: Instant) {
+        let Kind::Canary { open, number } = probe.kind else {
+            return;
+        };
+        let host = &mut self.hosts[probe.host as usize];
+        let Some(number) = number else {
+            host.refusals.add(false);
+            return self.check_refusals(probe.host, now);
+        };
+        let trials = if open {
+            &mut host.open_trials
+        } else {
+            &mut host.closed_trials
+        };
+        host.canaries.on_result(number, false, |ok| trials.add(ok));
+        if open {
+            host.accepts.add(false);
+        }
+        if host.path.last_good().is_some_and(|good| good > probe.sent) {
+            host.canaries.on_miss(probe.index);
+        }
+        if host.path.on_canary_lost(probe.sent, now) {
+            host.pace.on_path_lost(now);
+            let target = Some(host.target.clone());
+            self.note(Note::PathLost { target });
+        }
+        self.run_path.on_canary_lost(probe.sent, now);
+        self.trial(probe, false, now);
+        self.wake(probe.host);
+    }
+
+    /// Calls refusals limited when closed canaries are lost and open ones are not.
+    fn check_refusals(&mut self, slot: u32, now: Instant) {
+        let host = &mut self.hosts[slot as usize];
+        if !host.shows_refusal_limit() {
+            return self.wake(slot);
+        }
+        host.refusals_limited = true;
+        host.pace.lift();
+        if self.options.exact {
+            // From here on only refusals tell; what was silent until now may be closed.
+            host.path = Path::new();
+            host.path.doubt(host.started, now);
+            host.closed_trials = Trials::default();
+            host.ledger.forget_silences(host.wanted);
+            host.pace.hold_at_delivery(now);
+        }
+        let target = host.target.clone();
+        self.note(Note::RefusalsLimited { target });
+        self.wake(slot);
+    }
+
+    /// A trial of the pace of the host and, with others, of the run.
+    fn trial(&mut self, probe: &Probe, ok: bool, now: Instant) {
+        let host = &mut self.hosts[probe.host as usize];
+        let found = host.pace.on_trial(probe.sent, ok, now);
+        if let Some(found) = found {
+            host.path.doubt(found.doubt_from, now);
+            // What was lost to sending too fast is not the path's own loss.
+            host.open_trials.lost = 0.0;
+            host.closed_trials.lost = 0.0;
+            host.refusals = Trials::default();
+            host.accepts = Trials::default();
+        }
+        host.want(&self.options, self.run_trials);
+        let limited = host.pace.is_limited();
+        if let Some(found) = found {
+            self.limit_found(Some(probe.host), found);
+        }
+        // In turn, so that one host with a limit of its own is not taken for all.
+        if limited || self.run_last_trial == Some(probe.host) || !self.has_common_path() {
+            return;
+        }
+        self.run_last_trial = Some(probe.host);
+        if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
+            self.run_path.doubt(found.doubt_from, now);
+            self.limit_found(None, found);
+        }
+    }
+
+    fn has_common_path(&self) -> bool {
+        let answering = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| !host.canaries.is_empty());
+        answering.take(COMMON).count() == COMMON
+    }
+
+    /// Tells of a limit of a host or of the run.
+    pub(super) fn limit_found(&mut self, slot: Option<u32>, found: Found) {
+        let target = slot.map(|slot| self.hosts[slot as usize].target.clone());
+        self.note(Note::LimitFound {
+            target,
+            rate: found.rate,
+            loss: found.loss,
+        });
+    }
+}

@@ -1,0 +1,157 @@
+//! The loop between the scanner and its sockets.
+//!
+//! One turn: wait for events → read the clock → hand every event's outcome to the scanner → tell it
+//! the time → do what it asks for, at most [`ACTIONS`] things, then the next turn, without a wait
+//! if there was more to do. Outcomes come before the time, so that a busy machine does not take its
+//! own queue for lateness.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::sockets::Sockets;
+use super::{Event, RunReport, ScanError, limits, sys};
+use crate::engine::{Action, Options, Scanner};
+use crate::target::TargetSpace;
+
+/// Actions a turn: few enough (about a millisecond of connect() calls) that answers are seen soon
+/// after they arrive and round-trip times stay true.
+const ACTIONS: usize = 128;
+
+/// Connections started on one reading of the clock: 0.1 ms at most.
+const CONNECTS_A_READING: usize = 16;
+
+/// Times that the event queue is asked again because it was full.
+const FULL_QUEUES: usize = 32;
+
+/// Longest wait, so that `cancel` is seen in time.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
+/// Time between two progress events.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// See [`super::scan`].
+pub(super) fn run(
+    space: TargetSpace,
+    mut options: Options,
+    cancel: &AtomicBool,
+    observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<RunReport, ScanError> {
+    let mut sockets = Sockets::new(1, sys::REUSE).map_err(ScanError::Poll)?;
+    // Asked for after the event queue has taken its descriptors.
+    options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
+    sockets.set_capacity(options.max_sockets);
+    let now = Instant::now();
+    let scanner = Scanner::new(space, options, now);
+    let mut driver = Driver {
+        scanner,
+        sockets,
+        observe,
+        now,
+        told: now,
+        stopped: false,
+    };
+    driver.run(cancel).map_err(ScanError::Poll)?;
+    Ok(driver.report())
+}
+
+struct Driver<'a> {
+    scanner: Scanner,
+    sockets: Sockets,
+    observe: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
+    /// The last reading of the clock.
+    now: Instant,
+    /// When progress was told last.
+    told: Instant,
+    /// `observe` wants no more.
+    stopped: bool,
+}
+
+impl Driver<'_> {
+    fn run(&mut self, cancel: &AtomicBool) -> io::Result<()> {
+        let mut more = self.act();
+        while !self.scanner.is_done() {
+            if self.stopped || cancel.load(Ordering::Relaxed) {
+                self.scanner.interrupt(self.now);
+                while self.act() {}
+                break;
+            }
+            self.take_events(if more { Duration::ZERO } else { self.wait() })?;
+            self.scanner.handle_timeout(self.now);
+            more = self.act();
+            self.tell_progress();
+        }
+        Ok(())
+    }
+
+    /// How long nothing is to be done.
+    fn wait(&self) -> Duration {
+        match self.scanner.poll_timeout() {
+            Some(due) => due.saturating_duration_since(self.now).min(LONGEST_WAIT),
+            None => LONGEST_WAIT,
+        }
+    }
+
+    fn take_events(&mut self, timeout: Duration) -> io::Result<()> {
+        let mut full = self.sockets.wait(timeout)?;
+        for _ in 0..FULL_QUEUES {
+            self.now = Instant::now();
+            let (scanner, now) = (&mut self.scanner, self.now);
+            self.sockets
+                .drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
+            if !full {
+                break;
+            }
+            full = self.sockets.wait(Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Does what the scanner asks for; whether it may have more to ask for.
+    fn act(&mut self) -> bool {
+        let mut connects = 0;
+        for _ in 0..ACTIONS {
+            match self.scanner.poll_action(self.now) {
+                None => return false,
+                Some(Action::Connect { id, addr }) => {
+                    if let Some(outcome) = self.sockets.connect(id, addr) {
+                        self.scanner.handle_outcome(self.now, id, outcome);
+                    }
+                    connects += 1;
+                    if connects % CONNECTS_A_READING == 0 {
+                        self.now = Instant::now();
+                    }
+                }
+                Some(Action::Close { id }) => self.sockets.close(id),
+                Some(Action::Report(report)) => self.tell(Event::Report(report)),
+            }
+        }
+        true
+    }
+
+    fn tell_progress(&mut self) {
+        if self.now.saturating_duration_since(self.told) >= PROGRESS_EVERY {
+            self.told = self.now;
+            self.tell(Event::Progress(self.scanner.progress()));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if (self.observe)(event).is_break() {
+            self.stopped = true;
+        }
+    }
+
+    fn report(&self) -> RunReport {
+        let progress = self.scanner.progress();
+        let summary = self.scanner.summary();
+        RunReport {
+            counts: progress.counts,
+            hosts: summary.hosts,
+            miss: summary.miss,
+            silent_hosts: summary.silent_hosts,
+            attempts: progress.attempts,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One connecting socket: opening it, starting an attempt, and looking at what became of it.
+//!
+//! There are two ways to look. Where a refused socket may be connected again (Linux), connect() is
+//! called a second time: it returns the attempt's error once and resets the socket, so that a
+//! refused port costs two calls. Elsewhere SO_ERROR and getpeername() tell, as connect(2) has it.
+//! Which bits an event has is not asked: an ICMP message that arrives while connect() holds the
+//! socket gives an error bit alone.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use super::outcome::{self, Errno, Icmp};
+use super::sys::{self, SYSTEM};
+use crate::engine::{Outcome, Reason};
+
+/// Addresses remembered as this machine's own or not.
+const KNOWN_ADDRESSES: usize = 64;
+
+/// How far an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Under way.
+    Pending,
+    /// The system gave up without an answer; nothing more will come.
+    Silent,
+    /// The handshake completed.
+    Connected {
+        local: Option<SocketAddr>,
+        peer: SocketAddr,
+    },
+    /// It ended otherwise.
+    Over {
+        outcome: Outcome,
+        /// The socket is as good as new, except that it is registered.
+        reusable: bool,
+    },
+}
+
+/// Looks at sockets.
+#[derive(Debug)]
+pub(super) struct Inspector {
+    /// Look with a second connect(), see the module.
+    reuse: bool,
+    queue: sys::ErrorQueue,
+    own: OwnAddresses,
+}
+
+/// A new socket for `domain`: non-blocking, not inherited, reset on close so that no TIME_WAIT
+/// keeps a port.
+pub(super) fn open(domain: Domain) -> io::Result<TcpStream> {
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // A failure costs a port for a minute, no verdict.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+    sys::prepare(&socket, domain);
+    Ok(TcpStream::from_std(socket.into()))
+}
+
+impl Inspector {
+    pub(super) fn new(reuse: bool) -> Inspector {
+        Inspector {
+            reuse,
+            queue: sys::ErrorQueue::new(),
+            own: OwnAddresses::default(),
+        }
+    }
+
+    /// Starts an attempt on a socket that has none.
+    pub(super) fn start(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
+        let error = match connect(stream, addr) {
+            Ok(()) => return connected(stream, addr),
+            Err(error) => sys::errno(&error),
+        };
+        if error == Errno::IsConnected {
+            return connected(stream, addr);
+        }
+        match outcome::of_connect(SYSTEM, error, addr) {
+            None => Step::Pending,
+            // Linux has one error for "no source port left" and for "no source address".
+            Some(Outcome::Fault(_)) if error == Errno::AddrNotAvailable && !has_source(addr) => {
+                Step::Over {
+                    outcome: Outcome::Unsendable(Reason::NoRoute),
+                    reusable: self.reuse,
+                }
+            }
+            Some(outcome) => {
+                let local = !matches!(outcome, Outcome::Answered { .. });
+                Step::Over {
+                    outcome,
+                    reusable: self.reuse && local,
+                }
+            }
+        }
+    }
+
+    /// Looks at an attempt under way, on any event of its socket. `writable`: the event said so.
+    pub(super) fn check(&mut self, stream: &TcpStream, addr: SocketAddr, writable: bool) -> Step {
+        if self.reuse {
+            self.check_by_connect(stream, addr)
+        } else {
+            self.check_by_error(stream, addr, writable)
+        }
+    }
+
+    fn check_by_connect(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
+        let error = match connect(stream, addr) {
+            Ok(()) => return connected(stream, addr),
+            Err(error) => sys::errno(&error),
+        };
+        match error {
+            Errno::IsConnected => connected(stream, addr),
+            // Still SYN_SENT: a spurious event, or an ICMP message that arrived while connect() held
+            // the socket. The kernel queues the message before it sets the error.
+            Errno::Pending => match stream.take_error() {
+                Ok(Some(error)) => self.ended(stream, addr, sys::errno(&error), false),
+                _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+            },
+            error => self.ended(stream, addr, error, true),
+        }
+    }
+
+    fn check_by_error(&mut self, stream: &TcpStream, addr: SocketAddr, writable: bool) -> Step {
+        if let Ok(Some(error)) = stream.take_error() {
+            return self.ended(stream, addr, sys::errno(&error), false);
+        }
+        match stream.peer_addr() {
+            // Windows knows the peer of a connection that is still being made.
+            Ok(_) if writable => connected(stream, addr),
+            _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+        }
+    }
+
+    /// The attempt ended with `error`. The error queue must be emptied even if it is not needed,
+    /// for the next attempt on the socket.
+    fn ended(&mut self, stream: &TcpStream, addr: SocketAddr, error: Errno, reset: bool) -> Step {
+        let reusable = reset && self.reuse;
+        let after_handshake = matches!(error, Errno::ConnectionReset | Errno::BrokenPipe);
+        match self.rejected(stream, addr, reusable) {
+            Some(step) if !after_handshake => step,
+            _ => match outcome::of_error(SYSTEM, error) {
+                None => Step::Silent,
+                Some(outcome) => Step::Over {
+                    outcome,
+                    reusable: reusable && !after_handshake,
+                },
+            },
+        }
+    }
+
+    /// What the error queue says, which it thereby empties.
+    fn rejected(&mut self, stream: &TcpStream, addr: SocketAddr, reusable: bool) -> Option<Step> {
+        let icmp = self.queue.take(stream)?;
+        let own = self.is_about_another(&icmp, addr.ip());
+        let outcome = outcome::of_icmp(&icmp, own)?;
+        Some(Step::Over { outcome, reusable })
+    }
+
+    /// Whether this machine sent the message about another one.
+    fn is_about_another(&mut self, icmp: &Icmp, target: IpAddr) -> bool {
+        let target = target.to_canonical();
+        match icmp.from {
+            Some(from) if from != target => {
+                self.own.contains(from, icmp.scope_id) && !self.own.contains(target, 0)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn connect(stream: &TcpStream, addr: SocketAddr) -> io::Result<()> {
+    SockRef::from(stream).connect(&SockAddr::from(addr))
+}
+
+fn connected(stream: &TcpStream, addr: SocketAddr) -> Step {
+    Step::Connected {
+        local: stream.local_addr().ok(),
+        // A peer that reset the connection since is not named any more.
+        peer: stream.peer_addr().unwrap_or(addr),
+    }
+}
+
+/// Whether this machine has an address to send from to `addr`. Sends nothing.
+fn has_source(addr: SocketAddr) -> bool {
+    source(addr).is_some()
+}
+
+/// The address that this machine would send from to `addr`: a UDP socket is bound to it by
+/// connect(), which sends nothing.
+fn source(addr: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = match addr {
+        SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+        SocketAddr::V6(_) => ([0u16; 8], 0).into(),
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(addr).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Tells this machine's addresses from others; remembers the last ones asked for.
+#[derive(Debug, Default)]
+struct OwnAddresses {
+    known: Vec<(IpAddr, bool)>,
+    next: usize,
+}
+
+impl OwnAddresses {
+    fn contains(&mut self, ip: IpAddr, scope_id: u32) -> bool {
+        if let Some((_, own)) = self.known.iter().find(|(known, _)| *known == ip) {
+            return *own;
+        }
+        // Only to itself does a machine send from the very address. Binding to it would be fooled
+        // by ip_nonlocal_bind. The port does not matter (9, discard).
+        let mut addr = SocketAddr::new(ip, 9);
+        if let SocketAddr::V6(v6) = &mut addr {
+            v6.set_scope_id(scope_id);
+        }
+        let own = ip.is_loopback() || source(addr) == Some(ip);
+        if self.known.len() < KNOWN_ADDRESSES {
+            self.known.push((ip, own));
+        } else {
+            self.known[self.next % KNOWN_ADDRESSES] = (ip, own);
+            self.next += 1;
+        }
+        own
+    }
+}

@@ -1,0 +1,91 @@
+//! Linux: the socket's error queue, which gives an unprivileged socket the type, the code and the
+//! sender of the ICMP message that ended its connection attempt (ip(7), IP_RECVERR).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, RawFd};
+
+use mio::net::TcpStream;
+use nix::libc;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use socket2::{Domain, Socket};
+
+use crate::net::outcome::Icmp;
+
+/// Entries read for one socket at most: an attempt has one SYN or a few, and so a few messages.
+const ENTRIES_MAX: usize = 16;
+
+/// Asks for the error queue. A kernel that refuses has none for TCP (before 5.8): there an ICMP
+/// port-unreachable looks like a RST, and everything else is read from the errno.
+pub(in crate::net) fn prepare(socket: &Socket, domain: Domain) {
+    let _ = if domain == Domain::IPV6 {
+        setsockopt(socket, sockopt::Ipv6RecvErr, &true)
+    } else {
+        setsockopt(socket, sockopt::Ipv4RecvErr, &true)
+    };
+}
+
+/// Reads error queues; keeps the buffer for it.
+#[derive(Debug)]
+pub(in crate::net) struct ErrorQueue {
+    control: Vec<u8>,
+}
+
+impl ErrorQueue {
+    pub(in crate::net) fn new() -> ErrorQueue {
+        ErrorQueue {
+            control: nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6),
+        }
+    }
+
+    /// Empties the queue of `stream`; the first ICMP message in it, if any.
+    pub(in crate::net) fn take(&mut self, stream: &TcpStream) -> Option<Icmp> {
+        let mut first = None;
+        for _ in 0..ENTRIES_MAX {
+            match self.next(stream.as_raw_fd()) {
+                Ok(entry) => first = first.or(entry),
+                Err(_empty) => break,
+            }
+        }
+        first
+    }
+
+    fn next(&mut self, fd: RawFd) -> nix::Result<Option<Icmp>> {
+        // The queue's data is the rejected packet, which is not needed.
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let message = recvmsg::<()>(fd, &mut [], Some(&mut self.control), flags)?;
+        Ok(message.cmsgs()?.find_map(|control| icmp_of(&control)))
+    }
+}
+
+fn icmp_of(control: &ControlMessageOwned) -> Option<Icmp> {
+    let (error, from, scope_id) = match control {
+        ControlMessageOwned::Ipv4RecvErr(error, from) => {
+            let from = from.filter(|from| i32::from(from.sin_family) == libc::AF_INET);
+            let from = from.map(|from| Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr)));
+            (error, from.map(IpAddr::V4), 0)
+        }
+        ControlMessageOwned::Ipv6RecvErr(error, from) => {
+            let from = from.filter(|from| i32::from(from.sin6_family) == libc::AF_INET6);
+            let scope_id = from.map_or(0, |from| from.sin6_scope_id);
+            let from = from.map(|from| Ipv6Addr::from(from.sin6_addr.s6_addr));
+            (
+                error,
+                from.map(|from| IpAddr::V6(from).to_canonical()),
+                scope_id,
+            )
+        }
+        _ => return None,
+    };
+    let v6 = match error.ee_origin {
+        libc::SO_EE_ORIGIN_ICMP => false,
+        libc::SO_EE_ORIGIN_ICMP6 => true,
+        _ => return None,
+    };
+    Some(Icmp {
+        v6,
+        kind: error.ee_type,
+        code: error.ee_code,
+        from,
+        scope_id,
+    })
+}

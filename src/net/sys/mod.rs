@@ -1,0 +1,41 @@
+//! Everything that differs between systems, behind the same few functions on each.
+//!
+//! - [`SYSTEM`]: whose table of errors holds.
+//! - [`REUSE`]: whether a refused socket may be connected again.
+//! - `errno`: an I/O error's number by name.
+//! - `prepare`: options a socket needs before connect().
+//! - `ErrorQueue`: reads the ICMP messages kept for a socket, where the system keeps them.
+//! - `raise_descriptor_limit`, `descriptors_left`: see `net::limits`.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use super::outcome::System;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use linux::{ErrorQueue, prepare};
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(super) use unix::{ErrorQueue, prepare};
+#[cfg(unix)]
+pub(super) use unix::{descriptors_left, errno, raise_descriptor_limit};
+#[cfg(windows)]
+pub(super) use windows::{ErrorQueue, descriptors_left, errno, prepare, raise_descriptor_limit};
+
+/// The system this is built for.
+pub(super) const SYSTEM: System = if cfg!(any(target_os = "linux", target_os = "android")) {
+    System::Linux
+} else if cfg!(target_vendor = "apple") {
+    System::Apple
+} else if cfg!(windows) {
+    System::Windows
+} else {
+    System::Bsd
+};
+
+/// Whether connect() on a socket whose last connect() was refused starts a new attempt. POSIX leaves
+/// that unspecified; Linux resets the socket when it reports the error (`__inet_stream_connect`).
+pub(super) const REUSE: bool = matches!(SYSTEM, System::Linux);

@@ -1,0 +1,204 @@
+//! NDJSON on hand-made reports, read back by serde_json.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::engine::{BulkReport, PortReport, Reason, Trust};
+
+fn target(name: Option<&str>) -> Target {
+    Target {
+        name: name.map(Into::into),
+        ..Target::new([192, 0, 2, 7].into())
+    }
+}
+
+fn port(name: Option<&str>, port: u16, reason: Reason) -> Report {
+    let rtt = Some(Duration::from_nanos(310_400));
+    let verdict = Verdict {
+        reason,
+        attempts: 1,
+        rtt,
+        from: None,
+    };
+    Report::Port(PortReport {
+        target: target(name),
+        port,
+        verdict,
+    })
+}
+
+fn host(counts: Counts, trust: Trust) -> Report {
+    let started = Instant::now();
+    let finished = started + Duration::from_millis(40);
+    Report::Host(HostReport {
+        target: target(None),
+        counts,
+        started,
+        finished,
+        trust,
+    })
+}
+
+fn lines(format: &mut Ndjson, reports: &[Report]) -> Vec<Value> {
+    let mut out = Vec::new();
+    for report in reports {
+        format.report(&mut out, report).expect("a Vec takes all");
+    }
+    read(&out)
+}
+
+fn read(out: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(out).expect("JSON is UTF-8");
+    assert!(text.is_empty() || text.ends_with('\n'));
+    assert!(
+        !text.chars().any(|c| c != '\n' && is_dangerous(c)),
+        "{text:?}"
+    );
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect()
+}
+
+fn format(show: Show) -> Ndjson {
+    Ndjson::new(
+        show,
+        Clock::start(),
+        vec!["nishad".into(), "\u{202e}\u{e0041}x".into()],
+        7,
+    )
+}
+
+#[test]
+fn a_port_line_has_every_field() {
+    let name = "h\u{1b}\u{85}\u{2066}\"\\é.example";
+    let found = lines(
+        &mut format(Show::default()),
+        &[port(Some(name), 22, Reason::SynAck)],
+    );
+    let mut line = found[0].clone();
+    let time = line["time"].take();
+    let time: Timestamp = time.as_str().expect("text").parse().expect("RFC 3339");
+    assert!(Timestamp::now().duration_since(time).as_secs() < 60);
+    let service = service::name(22);
+    let wanted = json!({
+        "type": "port", "ip": "192.0.2.7", "host": name, "port": 22, "proto": "tcp",
+        "state": "open", "reason": "syn-ack", "from": null, "service": service, "rtt_ms": 0.31,
+        "attempts": 1, "time": null,
+    });
+    assert_eq!(line, wanted);
+}
+
+#[test]
+fn only_listed_states_have_port_lines() {
+    let bulk = Report::Bulk(BulkReport {
+        target: target(None),
+        verdict: Verdict {
+            reason: Reason::Interrupted,
+            attempts: 0,
+            rtt: None,
+            from: None,
+        },
+        ports: [5, 6, 7].into_iter().collect(),
+    });
+    let reports = [
+        port(None, 1, Reason::SynAck),
+        port(None, 2, Reason::ConnRefused),
+        port(None, 3, Reason::NoResponse),
+        bulk,
+    ];
+    assert_eq!(lines(&mut format(Show::default()), &reports).len(), 1);
+    let all = lines(&mut format(Show::with(&State::ALL)), &reports);
+    let ports: Vec<_> = all.iter().map(|line| line["port"].as_u64()).collect();
+    assert_eq!(ports, [1, 2, 3, 5, 6, 7].map(Some));
+    assert_eq!(all[5]["state"], "unscanned");
+    assert_eq!(all[5]["rtt_ms"], Value::Null);
+}
+
+#[test]
+fn host_and_run_lines_count_every_state() {
+    let counts = Counts {
+        open: 1,
+        closed: 2,
+        filtered: 3,
+        unscanned: 4,
+    };
+    let trust = Trust {
+        miss: Some(0.5),
+        loss: Some(0.25),
+        refusals_limited: true,
+        accepts_all: 0,
+    };
+    let mut format = format(Show::default());
+    let line = lines(&mut format, &[host(counts, trust)]).remove(0);
+    assert_eq!(line["type"], "host");
+    let sums = ["planned", "open", "closed", "filtered", "unscanned"].map(|key| line[key].as_u64());
+    assert_eq!(sums, [10, 1, 2, 3, 4].map(Some));
+    assert_eq!(line["miss"], 0.5);
+    assert_eq!(line["loss"], 0.25);
+    assert_eq!(line["refusals_limited"], true);
+    assert_eq!(line["suspect"], Value::Null);
+    assert_eq!(line["elapsed_s"], 0.04);
+
+    let elapsed = Duration::from_millis(1500);
+    let run = Run {
+        counts,
+        hosts: 1,
+        miss: None,
+        silent_hosts: 1,
+        attempts: 99,
+        elapsed,
+    };
+    let mut out = Vec::new();
+    format.finish(&mut out, &run).expect("a Vec takes all");
+    let line = read(&out).remove(0);
+    assert_eq!(line["type"], "run");
+    assert_eq!(line["schema"], SCHEMA);
+    assert_eq!(line["args"], json!(["nishad", "\u{202e}\u{e0041}x"]));
+    assert_eq!(line["seed"], 7);
+    assert_eq!(line["planned"], 10);
+    assert_eq!(line["attempts"], 99);
+    assert_eq!(line["elapsed_s"], 1.5);
+    assert_eq!(line["complete"], false);
+}
+
+#[test]
+fn a_host_that_accepts_everything_is_no_wall() {
+    let note = Report::Note(Note::AcceptsAll {
+        target: target(None),
+        ports: 30,
+    });
+    let reports = |accepts_all| {
+        vec![
+            port(None, 1, Reason::SynAck),
+            note.clone(),
+            port(None, 2, Reason::SynAck),
+            port(None, 3, Reason::SynAck),
+            host(
+                Counts {
+                    open: 3,
+                    ..Counts::default()
+                },
+                Trust {
+                    accepts_all,
+                    ..Trust::default()
+                },
+            ),
+        ]
+    };
+    let found = lines(&mut format(Show::default()), &reports(30));
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[1]["suspect"], "accepts-all");
+    assert_eq!(found[1]["suspect_ports"], 30);
+    assert_eq!(found[1]["open_not_listed"], 2);
+
+    let asked = lines(&mut format(Show::with(&[State::Open])), &reports(30));
+    assert_eq!(asked.len(), 4);
+    assert_eq!(asked[3]["open_not_listed"], 0);
+
+    // The suspicion did not hold: nothing is lost.
+    let cleared = lines(&mut format(Show::default()), &reports(0));
+    assert_eq!(cleared.len(), 4);
+    assert_eq!(cleared[3]["suspect"], Value::Null);
+}

@@ -1,0 +1,447 @@
+//! Text for people: a block for each host when it is complete, its ports ascending.
+//!
+//! `^Port (\d+): OPEN` finds the open ports, whatever the flags. A host's lines are held until the
+//! host is complete; nothing is held for ports that are not listed. In a run of several hosts,
+//! those without an open, a closed or a listed port get no block but are summed at the end.
+
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::tally::Tally;
+use super::{Clock, Run, Show, escape};
+use crate::engine::{Counts, HostReport, Report, State, Trust, Verdict};
+use crate::service;
+use crate::target::Target;
+
+const RULE: &str = "--------------------------------------------------";
+
+/// What a [`Text`] is to look like.
+#[derive(Clone, Debug)]
+pub struct TextOptions {
+    /// States listed port by port.
+    pub show: Show,
+    /// Colour on the words for states.
+    pub color: bool,
+    /// Reasons and round-trip times on port lines, a block for every host.
+    pub verbose: bool,
+    /// Hosts planned.
+    pub hosts: u64,
+    /// Time zone of the times shown.
+    pub zone: TimeZone,
+    /// Wall-clock time.
+    pub clock: Clock,
+}
+
+/// The text format.
+#[derive(Debug)]
+pub struct Text {
+    options: TextOptions,
+    active: HashMap<(IpAddr, u32), Lines>,
+    /// Host blocks written.
+    blocks: u64,
+    /// Hosts without a block, and why their ports are what they are.
+    unlisted: u64,
+    unlisted_tally: Tally,
+}
+
+/// What is held of a host that is not complete.
+#[derive(Debug, Default)]
+struct Lines {
+    ports: Vec<(u16, Verdict)>,
+    tally: Tally,
+}
+
+impl Text {
+    /// Text that looks as `options` say.
+    pub fn new(options: TextOptions) -> Text {
+        Text {
+            options,
+            active: HashMap::new(),
+            blocks: 0,
+            unlisted: 0,
+            unlisted_tally: Tally::default(),
+        }
+    }
+
+    /// Takes a report; writes a host's block when the host is complete. Errors are those of `out`.
+    pub fn report(&mut self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+        match report {
+            Report::Port(port) => self.take(&port.target, &port.verdict, [port.port].into_iter()),
+            Report::Bulk(bulk) => {
+                let ports = (0..bulk.ports.len()).filter_map(|index| bulk.ports.nth(index));
+                self.take(&bulk.target, &bulk.verdict, ports);
+            }
+            Report::Host(host) => return self.host(out, host),
+            Report::Note(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the sums of a run of several hosts. Errors are those of `out`.
+    pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
+        if run.hosts == 1 && self.blocks == 1 {
+            return Ok(());
+        }
+        let mut text = String::new();
+        let _ = self.run_block(&mut text, run);
+        out.write_all(text.as_bytes())
+    }
+
+    fn take(&mut self, target: &Target, verdict: &Verdict, ports: impl Iterator<Item = u16>) {
+        let state = verdict.state();
+        let listed = self.options.show.lists(state);
+        let tallied = matches!(state, State::Filtered | State::Unscanned);
+        if !listed && !tallied {
+            return;
+        }
+        let lines = self
+            .active
+            .entry((target.addr, target.scope_id))
+            .or_default();
+        let mut n = 0;
+        for port in ports {
+            n += 1;
+            if listed {
+                lines.ports.push((port, *verdict));
+            }
+        }
+        lines.tally.add(verdict.reason, n);
+    }
+
+    fn host(&mut self, out: &mut impl Write, host: &HostReport) -> io::Result<()> {
+        let key = (host.target.addr, host.target.scope_id);
+        let mut lines = self.active.remove(&key).unwrap_or_default();
+        let counts = &host.counts;
+        let answered = counts.open > 0 || counts.closed > 0;
+        let alone = self.options.hosts == 1;
+        if !alone && !answered && lines.ports.is_empty() && !self.options.verbose {
+            self.unlisted += 1;
+            self.unlisted_tally.merge(&lines.tally);
+            return Ok(());
+        }
+        lines.ports.sort_unstable_by_key(|(port, _)| *port);
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = self.host_block(&mut text, host, &lines);
+        self.blocks += 1;
+        out.write_all(text.as_bytes())
+    }
+
+    fn host_block(&self, text: &mut String, host: &HostReport, lines: &Lines) -> fmt::Result {
+        if self.blocks > 0 {
+            writeln!(text)?;
+        }
+        let started = self
+            .options
+            .clock
+            .at(host.started)
+            .to_zoned_datetime(self.options.zone.clone());
+        write!(text, "{RULE}\nScanning target: {}", host.target)?;
+        if let Some(name) = &host.target.name {
+            write!(text, " ({})", escape(name))?;
+        }
+        writeln!(
+            text,
+            "\nScan started at: {}\n{RULE}",
+            started.strftime("%H:%M:%S")
+        )?;
+        let summed = host.trust.accepts_all > 0 && !self.options.show.is_explicit();
+        let listed = |verdict: &Verdict| !(summed && verdict.state() == State::Open);
+        self.port_lines(text, lines, listed)?;
+        if summed {
+            writeln!(
+                text,
+                "{} accepted every connection and are not listed (--show open lists them)",
+                ports(host.counts.open)
+            )?;
+        }
+        writeln!(
+            text,
+            "{RULE}\n{}: {}",
+            ports(host.counts.total()),
+            Sums(&host.counts)
+        )?;
+        self.reason_lines(text, &lines.tally)?;
+        trust_lines(text, &host.counts, &host.trust)?;
+        let took = host.finished.saturating_duration_since(host.started);
+        writeln!(text, "Scan finished in {} seconds.\n{RULE}", Seconds(took))
+    }
+
+    fn port_lines(
+        &self,
+        text: &mut String,
+        lines: &Lines,
+        listed: impl Fn(&Verdict) -> bool,
+    ) -> fmt::Result {
+        let lines = || lines.ports.iter().filter(|(_, verdict)| listed(verdict));
+        let head = |port: u16, state: State| "Port : ".len() + digits(port) + state.as_str().len();
+        let width = lines()
+            .map(|(port, v)| head(*port, v.state()))
+            .max()
+            .unwrap_or(0);
+        let name_width = lines()
+            .filter_map(|(port, _)| service::name(*port))
+            .map(str::len)
+            .max()
+            .unwrap_or(0);
+        for (port, verdict) in lines() {
+            let state = verdict.state();
+            write!(
+                text,
+                "Port {port}: {}",
+                Word {
+                    state,
+                    color: self.options.color
+                }
+            )?;
+            let mut gap = width - head(*port, state) + 2;
+            if let Some(name) = service::name(*port) {
+                write!(text, "{:gap$}{name}", "")?;
+                gap = name_width - name.len() + 2;
+            } else {
+                gap += if name_width > 0 { name_width + 2 } else { 0 };
+            }
+            if self.options.verbose {
+                write!(text, "{:gap$}{}", "", Because(verdict))?;
+            }
+            writeln!(text)?;
+        }
+        Ok(())
+    }
+
+    /// Why ports have no verdict; with -v, why others are filtered.
+    fn reason_lines(&self, text: &mut String, tally: &Tally) -> fmt::Result {
+        let filtered = tally.of(State::Filtered);
+        if self.options.verbose && !filtered.is_empty() {
+            writeln!(text, "Filtered: {filtered}")?;
+        }
+        let unscanned = tally.of(State::Unscanned);
+        if !unscanned.is_empty() {
+            writeln!(text, "Unscanned: {unscanned}")?;
+        }
+        Ok(())
+    }
+
+    fn run_block(&self, text: &mut String, run: &Run) -> fmt::Result {
+        if self.blocks > 0 {
+            writeln!(text)?;
+        }
+        writeln!(text, "{RULE}")?;
+        if self.unlisted > 0 {
+            let filtered = self.unlisted_tally.of(State::Filtered);
+            let unscanned = self.unlisted_tally.of(State::Unscanned);
+            let reasons = [filtered, unscanned]
+                .iter()
+                .filter(|reasons| !reasons.is_empty())
+                .map(|reasons| reasons.to_string())
+                .collect::<Vec<_>>();
+            let which = if self.blocks > 0 { "more " } else { "" };
+            writeln!(
+                text,
+                "{} {which}without an open or closed port: {}",
+                hosts(self.unlisted),
+                reasons.join(", ")
+            )?;
+        }
+        let (all, every) = (hosts(run.hosts), ports(run.counts.total()));
+        writeln!(text, "{all}, {every}: {}", Sums(&run.counts))?;
+        let begun = self.blocks + self.unlisted;
+        if begun < run.hosts {
+            writeln!(
+                text,
+                "{} never begun: interrupted",
+                hosts(run.hosts - begun)
+            )?;
+        }
+        if let Some(miss) = run.miss {
+            let answered = run.counts.total() - run.counts.unscanned - run.counts.filtered;
+            let chance = Chance {
+                miss,
+                all_answered: answered == run.counts.total(),
+            };
+            write!(text, "Chance that an open port was missed: {chance}")?;
+            match run.silent_hosts {
+                0 => writeln!(text)?,
+                n => writeln!(
+                    text,
+                    "; cannot be known for {} without any answer",
+                    hosts(n)
+                )?,
+            }
+        } else if run.counts.filtered > 0 {
+            writeln!(text, "{UNKNOWN}")?;
+        }
+        writeln!(
+            text,
+            "Run finished in {} seconds.\n{RULE}",
+            Seconds(run.elapsed)
+        )
+    }
+}
+
+const UNKNOWN: &str = "Chance that an open port was missed: cannot be known, nothing answered";
+
+fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust) -> fmt::Result {
+    if trust.accepts_all > 0 {
+        let n = trust.accepts_all;
+        writeln!(
+            text,
+            "suspect: accepts-all ({n} of {n} unlikely ports open)"
+        )?;
+    }
+    if trust.refusals_limited {
+        writeln!(
+            text,
+            "Refusals are limited here: filtered ports may be closed, but none of them is open"
+        )?;
+    }
+    if let Some(loss) = trust.loss.filter(|loss| *loss >= 0.0005) {
+        writeln!(text, "Estimated loss on the path: {:.1}%", loss * 100.0)?;
+    }
+    if counts.total() == counts.unscanned {
+        return Ok(());
+    }
+    match trust.miss {
+        Some(miss) => {
+            let all_answered = counts.open + counts.closed == counts.total();
+            let chance = Chance { miss, all_answered };
+            writeln!(text, "Chance that an open port was missed: {chance}")
+        }
+        None => writeln!(text, "{UNKNOWN}"),
+    }
+}
+
+/// A chance in words.
+struct Chance {
+    miss: f64,
+    all_answered: bool,
+}
+
+impl fmt::Display for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.all_answered {
+            return f.write_str("none, every port answered");
+        }
+        match self.miss {
+            miss if miss < 1e-6 => f.write_str("below 1 in 1,000,000"),
+            miss if miss <= 0.02 => write!(f, "about 1 in {}", Thousands(two_digits(1.0 / miss))),
+            miss => write!(f, "about {:.0}%", (miss * 100.0).min(100.0)),
+        }
+    }
+}
+
+/// `value`, 1 to 1,000,000, rounded down to two significant digits: the chance is not understated.
+fn two_digits(value: f64) -> u64 {
+    let mut unit = 1;
+    // The small addition keeps 1 / 0.001 from becoming 990.
+    let value = (value + 1e-6) as u64;
+    while value / unit >= 100 {
+        unit *= 10;
+    }
+    value / unit * unit
+}
+
+/// A number with commas between thousands.
+struct Thousands(u64);
+
+impl fmt::Display for Thousands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
+                f.write_char(',')?;
+            }
+            f.write_char(digit)?;
+        }
+        Ok(())
+    }
+}
+
+/// `2 open, 1020 closed, 2 filtered, 0 unscanned`.
+struct Sums<'a>(&'a Counts);
+
+impl fmt::Display for Sums<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, state) in State::ALL.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {}", self.0.get(state), state.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// Seconds with two decimals.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}", self.0.as_secs_f64())
+    }
+}
+
+/// A state as port lines have it.
+struct Word {
+    state: State,
+    color: bool,
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, color) = match self.state {
+            State::Open => ("OPEN", 32),
+            State::Closed => ("CLOSED", 31),
+            State::Filtered => ("FILTERED", 33),
+            State::Unscanned => ("UNSCANNED", 35),
+        };
+        if self.color {
+            write!(f, "\x1b[{color}m{word}\x1b[0m")
+        } else {
+            f.write_str(word)
+        }
+    }
+}
+
+/// Why a verdict is what it is.
+struct Because<'a>(&'a Verdict);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict {
+            reason,
+            attempts,
+            rtt,
+            from,
+        } = self.0;
+        f.write_str(reason.as_str())?;
+        if let Some(from) = from {
+            write!(f, " from {from}")?;
+        }
+        if let Some(rtt) = rtt {
+            write!(f, ", {:.2} ms", rtt.as_secs_f64() * 1e3)?;
+        }
+        if *attempts > 1 {
+            write!(f, ", {attempts} attempts")?;
+        }
+        Ok(())
+    }
+}
+
+fn ports(n: u64) -> String {
+    format!("{n} port{}", if n == 1 { "" } else { "s" })
+}
+
+fn hosts(n: u64) -> String {
+    format!("{n} host{}", if n == 1 { "" } else { "s" })
+}
+
+fn digits(port: u16) -> usize {
+    port.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+#[cfg(test)]
+mod tests;

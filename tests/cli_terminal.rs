@@ -1,0 +1,128 @@
+//! The program on a terminal: prompt, progress, colour.
+
+#![cfg(any(target_os = "linux", target_os = "macos"))]
+
+#[path = "support/program.rs"]
+mod program;
+
+use std::process::Command;
+
+use nix::sys::wait::WaitStatus;
+use program::{Open, path};
+
+use rexpect::session::{PtySession, spawn_command};
+
+const QUESTION: &str = "Enter the target IP address or hostname to scan: ";
+
+fn terminal(args: &str) -> PtySession {
+    let mut command = Command::new(path());
+    command
+        .args(args.split_whitespace())
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm");
+    spawn_command(command, Some(60_000)).expect("a pseudo-terminal")
+}
+
+fn code(session: &PtySession) -> i32 {
+    match session.process().wait().expect("waitable") {
+        WaitStatus::Exited(_, code) => code,
+        other => panic!("did not exit: {other:?}"),
+    }
+}
+
+#[test]
+fn enter_alone_scans_this_machine() {
+    let mut session = terminal("");
+    session.exp_string(QUESTION).expect("the prompt");
+    session.send_line("").expect("writable");
+    session
+        .exp_string("Scanning target: 127.0.0.1\r\n")
+        .expect("the header");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("1024 ports: "), "{rest}");
+    assert_eq!(code(&session), 0);
+}
+
+#[test]
+fn a_bad_answer_asks_again_with_the_reason() {
+    let mut session = terminal("-p 1 -4");
+    session.exp_string(QUESTION).expect("the prompt");
+    session.send_line("1.2.3.400").expect("writable");
+    session
+        .exp_string("400 in `1.2.3.400` is above 255")
+        .expect("the reason");
+    session.exp_string(QUESTION).expect("the prompt again");
+    session.send_line("localhost").expect("writable");
+    session
+        .exp_string("Scanning target: 127.0.0.1 (localhost)")
+        .expect("the header");
+    session.exp_eof().expect("the end");
+    assert_eq!(code(&session), 0);
+}
+
+#[test]
+fn the_end_of_input_ends_the_program() {
+    let mut session = terminal("");
+    session.exp_string(QUESTION).expect("the prompt");
+    session.send_control('d').expect("writable");
+    let rest = session.exp_eof().expect("the end");
+    assert_eq!(rest, "\r\nerror: no target given\r\n");
+    assert_eq!(code(&session), 2);
+}
+
+#[test]
+fn ctrl_c_at_the_prompt_ends_the_program() {
+    let mut session = terminal("");
+    session.exp_string(QUESTION).expect("the prompt");
+    session.send_control('c').expect("writable");
+    session.exp_eof().expect("the end");
+    assert_eq!(code(&session), 130);
+}
+
+#[test]
+fn progress_is_shown_and_taken_away() {
+    let open = Open::new();
+    let mut session = terminal(&format!("127.0.0.1 -p {},1-300 --rate 200/s", open.port()));
+    session
+        .exp_regex(r"\d+%, \d+/s, \d+ s left, [01] open")
+        .expect("the progress");
+    let rest = session.exp_eof().expect("the end");
+    let (before, results) = rest.split_once("-----").expect("results");
+    assert!(
+        before.ends_with("\r\u{1b}[2K"),
+        "the bar is not erased: {before:?}"
+    );
+    let found = format!("Port {}: \u{1b}[32mOPEN\u{1b}[0m\r\n", open.port());
+    assert!(results.contains(&found), "{results:?}");
+    assert!(
+        results.ends_with("-----\r\n") || results.ends_with("\r\u{1b}[2K"),
+        "{results:?}"
+    );
+    assert_eq!(code(&session), 0);
+}
+
+#[test]
+fn no_progress_and_quiet_mean_it() {
+    for flag in ["--no-progress", "-q"] {
+        let mut session = terminal(&format!(
+            "127.0.0.1 -p 1-100 --rate 200/s --color never {flag}"
+        ));
+        let all = session.exp_eof().expect("the end");
+        assert!(all.starts_with("-----"), "{all:?}");
+        assert!(!all.contains(['\u{1b}', '%']), "{all:?}");
+        assert_eq!(code(&session), 0);
+    }
+}
+
+#[test]
+fn ctrl_c_during_the_scan_prints_what_is_known() {
+    let mut session = terminal("127.0.0.1 -p 1-1200 --rate 20/s");
+    session
+        .exp_regex(r"\d+%, \d+/s, .* left, ")
+        .expect("the progress");
+    session.send_control('c').expect("writable");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains("1200 ports: "), "{rest:?}");
+    assert!(rest.contains(" interrupted\r\n"), "{rest:?}");
+    assert_eq!(code(&session), 130);
+}

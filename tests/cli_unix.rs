@@ -1,0 +1,213 @@
+//! The program among signals, pipes and full disks.
+
+#![cfg(unix)]
+
+#[path = "support/program.rs"]
+mod program;
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use program::{Open, Ran, counts, json_lines, path};
+
+fn start(args: &str) -> Child {
+    Command::new(path())
+        .args(args.split_whitespace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+fn send(child: &Child, signal: Signal) {
+    let id = child.id().try_into().expect("a process id");
+    kill(Pid::from_raw(id), signal).expect("the program runs");
+}
+
+/// Reads the first line of the results: the scan is under way.
+fn first_line(out: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    out.read_line(&mut line).expect("readable");
+    assert!(line.ends_with('\n'), "no first line");
+    line
+}
+
+/// A scan of an open port, first, and of many others for a minute: 20 probes a second.
+fn long_scan(open: &Open) -> String {
+    format!(
+        "127.0.0.1 -p {},1-1200 --rate 20/s --format ndjson --show all",
+        open.port()
+    )
+}
+
+#[test]
+fn a_signal_ends_the_scan_with_what_is_known() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let open = Open::new();
+        let mut child = start(&long_scan(&open));
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut text = first_line(&mut out);
+        send(&child, signal);
+        out.read_to_string(&mut text).expect("readable");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        assert!(
+            output.stderr.is_empty(),
+            "{:?}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let lines = json_lines(&text);
+        let [.., host, run] = lines.as_slice() else {
+            panic!("{text}")
+        };
+        for line in [host, run] {
+            let [open, closed, filtered, unscanned] = counts(line);
+            assert_eq!(open + closed + filtered + unscanned, 1201);
+            assert!(unscanned > 0 && unscanned < 1201, "{line}");
+        }
+        assert_eq!(run["complete"], false);
+        let ports = lines.iter().filter(|line| line["type"] == "port");
+        let interrupted = ports
+            .clone()
+            .filter(|line| line["reason"] == "interrupted")
+            .count();
+        assert_eq!(ports.count(), 1201);
+        assert_eq!(run["unscanned"], interrupted);
+    }
+}
+
+#[test]
+fn an_interrupted_text_says_so() {
+    let mut child = start("127.0.0.1 -p 1-1200 --rate 20/s -v");
+    // With -v, a line on standard error tells that the run has begun.
+    let mut err = BufReader::new(child.stderr.take().expect("piped"));
+    first_line(&mut err);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    send(&child, Signal::SIGINT);
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, Some(130));
+    assert!(ran.out.contains("\n1200 ports: "), "{}", ran.out);
+    assert!(ran.out.contains(" interrupted\n"), "{}", ran.out);
+}
+
+/// The results are not read, so the program hangs in a write when the first signal comes; the
+/// second ends it all the same.
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let mut child = start("127.0.0.1 -p- --format ndjson --show all");
+    let mut out = BufReader::with_capacity(1, child.stdout.take().expect("piped"));
+    first_line(&mut out);
+    // More than a pipe holds is on its way; wait until nothing moves any more.
+    let mut before = u64::MAX;
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let now = cpu_ticks(child.id());
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    send(&child, Signal::SIGINT);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(
+        child.try_wait().expect("waitable").is_none(),
+        "the first signal ended a blocked write"
+    );
+    send(&child, Signal::SIGINT);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+/// Processor time of a process so far; constant where /proc is missing.
+fn cpu_ticks(id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    // utime and stime, proc(5): fields 14 and 15, the first here is 3.
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum()
+}
+
+#[test]
+fn a_closed_pipe_ends_the_program_quietly() {
+    for format in ["text", "ndjson"] {
+        let open = Open::new();
+        let mut child = start(&format!(
+            "127.0.0.1 -p {},1-1024 --format {format}",
+            open.port()
+        ));
+        drop(child.stdout.take());
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""), "{format}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_loud() {
+    let open = Open::new();
+    let args = format!("127.0.0.1 -p {},1-99", open.port());
+    for format in ["text", "ndjson"] {
+        let ran = Ran::with(&format!("{args} --format {format} -o /dev/full"));
+        assert_eq!(ran.code, Some(1), "{format}");
+        assert!(
+            ran.err
+                .starts_with("error: cannot write to /dev/full: No space left"),
+            "{}",
+            ran.err
+        );
+
+        let full = OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let output = Command::new(path())
+            .args(args.split_whitespace())
+            .args(["--format", format])
+            .stdout(full)
+            .output();
+        let ran = Ran::from(output.expect("the program starts"));
+        assert_eq!(ran.code, Some(1), "{format}");
+        assert!(
+            ran.err
+                .starts_with("error: cannot write to standard output: No space left"),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn nothing_of_the_progress_reaches_a_pipe() {
+    // Half a second, so that progress would be shown.
+    let ran = Ran::with("127.0.0.1 -p 1-100 --rate 200/s");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(!ran.out.contains(['\r', '\u{1b}', '%']), "{:?}", ran.out);
+}
+
+#[test]
+fn a_target_that_is_no_text_is_a_usage_error() {
+    use std::os::unix::ffi::OsStrExt;
+    let target = std::ffi::OsStr::from_bytes(b"h\xff.example");
+    let ran = Ran::from(
+        Command::new(path())
+            .arg(target)
+            .output()
+            .expect("the program starts"),
+    );
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.starts_with("error: h\u{fffd}.example: not UTF-8"),
+        "{}",
+        ran.err
+    );
+}

@@ -1,0 +1,5 @@
+//! The scanner on virtual time, against simulated networks from a seed.
+
+mod network;
+mod networks;
+mod run;
