@@ -249,6 +249,13 @@ impl Pace {
     /// Looks at how a held rate does, when it is time to.
     pub fn look(&mut self, now: Instant, srtt: Option<Duration>) -> Option<Found> {
         self.recover(now);
+        if self
+            .recovery
+            .is_some_and(|recovery| recovery.next_step.is_none())
+        {
+            // While the path is lost, what comes back tells nothing about the rate.
+            return None;
+        }
         let limit = self.limit.as_mut().filter(|limit| now >= limit.next_look)?;
         limit.next_look = now + period(srtt);
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
@@ -340,6 +347,11 @@ impl Pace {
         self.window = (self.window / 2.0).max(self.initial);
         self.batches = [Batch::default(); 2];
         self.next_send = self.next_send.or(Some(now));
+        if let Some(limit) = &mut self.limit {
+            limit.trials = Batch::default();
+            limit.since = now;
+            limit.next_look = now + period(None);
+        }
         if let Some(recovery) = &mut self.recovery {
             recovery.rate = recovery.rate.max(RATE_MIN);
             recovery.next_step = Some(now + RECOVERY_STEP);

@@ -170,6 +170,8 @@ pub struct Network {
     pending: BinaryHeap<Reverse<(Duration, u64, ProbeId, Event)>>,
     sequence: u64,
     half_open: HashMap<IpAddr, Vec<(Duration, u16)>>,
+    /// Half-open flows that took a place.
+    pub flows: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,6 +192,7 @@ impl Network {
             pending: BinaryHeap::new(),
             sequence: 0,
             half_open: HashMap::new(),
+            flows: 0,
         }
     }
 
@@ -300,6 +303,7 @@ impl Network {
             // Answered flows leave the table with their answer, a round trip later: soon enough to ignore.
             if kind == Port::Silent {
                 flows.push((through + hold, port));
+                self.flows += 1;
             }
         }
         let reason = match kind {

@@ -40,6 +40,7 @@ fn scan_one(
         None,
     );
     if std::env::var_os("NISHAD_SIM_VERBOSE").is_some() {
+        println!("flows {}", network.flows);
         for (at, note) in &out.notes {
             println!("{:8.3} {note}", at.as_secs_f64());
         }
