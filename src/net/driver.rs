@@ -1,8 +1,8 @@
 //! The loop between the scanner and its sockets.
 //!
 //! One turn: wait for events → read the clock → hand every event's outcome to the scanner → tell it
-//! the time → do what it asks for, at most [`ACTIONS`] things, then the next turn, without a wait
-//! if there was more to do. Outcomes come before the time, so that a busy machine does not take its
+//! the time → do what it asks for, at most [`CONNECTS`] connections, then the next turn, without a
+//! wait if there was more to do. Outcomes come before the time, so that a busy machine does not take its
 //! own queue for lateness.
 
 use std::io;
@@ -15,9 +15,12 @@ use super::{Event, RunReport, ScanError, limits, sys};
 use crate::engine::{Action, Options, Scanner};
 use crate::target::TargetSpace;
 
-/// Actions a turn: few enough (about a millisecond of connect() calls) that answers are seen soon
-/// after they arrive and round-trip times stay true.
-const ACTIONS: usize = 128;
+/// Connections started a turn: few enough (about a millisecond of connect() calls) that answers are
+/// seen soon after they arrive and round-trip times stay true.
+const CONNECTS: usize = 128;
+
+/// Actions of all kinds a turn.
+const ACTIONS: usize = 1024;
 
 /// Connections started on one reading of the clock: 0.1 ms at most.
 const CONNECTS_A_READING: usize = 16;
@@ -121,6 +124,9 @@ impl Driver<'_> {
                     connects += 1;
                     if connects % CONNECTS_A_READING == 0 {
                         self.now = Instant::now();
+                    }
+                    if connects == CONNECTS {
+                        return true;
                     }
                 }
                 Some(Action::Close { id }) => self.sockets.close(id),

@@ -3,7 +3,10 @@
 //! user namespaces. Where it cannot be made, the test is skipped with the reason, or fails if the
 //! environment says `NISHAD_LAB=required`.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const INSIDE: &str = "NISHAD_LAB_INSIDE";
 
@@ -78,6 +81,21 @@ impl Lab {
             run(&format!("ip link set {dev} up"));
         }
         self.peer("ip link set lo up");
+        // The far end takes part in neighbour discovery up to a second after it is up.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        for far in ["192.0.2.2:9", "[2001:db8::2]:9"] {
+            let far = far.parse().expect("an address");
+            let refused = || match TcpStream::connect_timeout(&far, Duration::from_millis(100)) {
+                Ok(_) => false,
+                Err(error) => error.kind() == ErrorKind::ConnectionRefused,
+            };
+            while !refused() {
+                assert!(
+                    Instant::now() < deadline,
+                    "{far} cannot be reached over the veth pair"
+                );
+            }
+        }
     }
 
     /// Runs `command` in the second namespace.
