@@ -12,6 +12,8 @@ use crate::truth::{Comparison, Output};
 
 /// Set: a world that cannot be made is a failure.
 const REQUIRED: &str = "NISHAD_LAB";
+/// Another seed for the chances of every world and the order of every scan.
+const SEED: &str = "NISHAD_WORLD_SEED";
 /// Set inside the user namespace in which a test runs again.
 const INSIDE: &str = "NISHAD_WORLD_INSIDE";
 
@@ -62,7 +64,8 @@ pub fn scan(test: &str, network: &Network, seed: u64) -> Option<Scanned> {
         again(test, command);
         return None;
     }
-    match lab::play(&network.world, |lab| program(lab, network, seed)) {
+    let seed = std::env::var(SEED).map_or(seed, |given| given.parse().unwrap());
+    match lab::play_seeded(&network.world, seed, |lab| program(lab, network, seed)) {
         Ok((Ok((output, text)), tally)) => Some(compare(network, seed, output, &text, tally)),
         Ok((Err(error), _)) | Err(error) => {
             skip(&network.world, &error);
@@ -93,9 +96,8 @@ fn program(lab: &Lab, network: &Network, seed: u64) -> Result<(Output, String), 
 fn compare(network: &Network, seed: u64, output: Output, text: &str, tally: Tally) -> Scanned {
     let comparison = Comparison::new(&network.world, network.top, &output);
     let story = format!(
-        "world {} with seed {}, program with seed {seed}\n{comparison}\n{tally}\nSYNs in each 100 ms: {:?}\nhosts: {:?}\n{text}",
+        "world {} and program with seed {seed}\n{comparison}\n{tally}\nSYNs in each 100 ms: {:?}\nhosts: {:?}\n{text}",
         network.world.name,
-        network.world.seed,
         tally.timeline(),
         output.hosts.iter().take(3).collect::<Vec<_>>(),
     );
