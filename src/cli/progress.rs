@@ -69,7 +69,7 @@ impl Screen {
 
 fn style(tail: &Arc<Mutex<String>>) -> ProgressStyle {
     let tail = tail.clone();
-    ProgressStyle::with_template("[{wide_bar}] {tail}")
+    ProgressStyle::with_template("[{bar:30}] {tail}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .with_key("tail", move |_: &ProgressState, to: &mut dyn fmt::Write| {
             let _ = to.write_str(&lock(&tail));

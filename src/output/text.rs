@@ -264,7 +264,7 @@ impl Text {
                 miss,
                 all_answered: answered == run.counts.total(),
             };
-            write!(text, "Chance that an open port was missed: {chance}")?;
+            write!(text, "{}: {chance}", chance_of(&run.counts))?;
             match run.silent_hosts {
                 0 => writeln!(text)?,
                 n => writeln!(
@@ -274,7 +274,7 @@ impl Text {
                 )?,
             }
         } else if run.counts.filtered > 0 {
-            writeln!(text, "{UNKNOWN}")?;
+            writeln!(text, "{}: {UNKNOWN}", chance_of(&run.counts))?;
         }
         writeln!(
             text,
@@ -284,7 +284,15 @@ impl Text {
     }
 }
 
-const UNKNOWN: &str = "Chance that an open port was missed: cannot be known, nothing answered";
+const UNKNOWN: &str = "cannot be known, nothing answered";
+
+/// What a chance is the chance of.
+fn chance_of(counts: &Counts) -> &'static str {
+    match counts.unscanned {
+        0 => "Chance that an open port was missed",
+        _ => "Chance that an open port was missed among those scanned",
+    }
+}
 
 fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust) -> fmt::Result {
     if trust.accepts_all > 0 {
@@ -310,9 +318,9 @@ fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust) -> fmt::Result
         Some(miss) => {
             let all_answered = counts.open + counts.closed == counts.total();
             let chance = Chance { miss, all_answered };
-            writeln!(text, "Chance that an open port was missed: {chance}")
+            writeln!(text, "{}: {chance}", chance_of(counts))
         }
-        None => writeln!(text, "{UNKNOWN}"),
+        None => writeln!(text, "{}: {UNKNOWN}", chance_of(counts)),
     }
 }
 

@@ -262,7 +262,7 @@ fn silent_hosts_of_a_large_run_are_summed() {
 3 hosts without an open or closed port: 3 host-unreach, 3 no-response
 5 hosts, 10 ports: 1 open, 1 closed, 6 filtered, 2 unscanned
 1 host never begun: interrupted
-Chance that an open port was missed: about 25%; cannot be known for 3 hosts without any answer
+Chance that an open port was missed among those scanned: about 25%; cannot be known for 3 hosts without any answer
 Run finished in 2.31 seconds.
 ";
     assert!(text.replace(" more ", " ").contains(wanted), "{text}");
