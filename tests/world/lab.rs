@@ -19,6 +19,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, geteuid};
 use tappers::{Interface, linux::Tun};
 
@@ -244,6 +245,9 @@ fn serve(world: &World, seed: u64, tun: &Tun, stop: &AtomicBool) -> Result<Tally
         if idle {
             sleep(tun, sim.next().map(|next| next.saturating_sub(clock())))?;
         }
+    }
+    if let Ok(cpu) = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID) {
+        sim.tally.cpu = Duration::from(cpu).as_secs_f64();
     }
     Ok(sim.tally)
 }

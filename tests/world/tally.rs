@@ -49,6 +49,8 @@ pub struct Tally {
     pub tun_dropped: u64,
     /// Packets that the kernel would not take.
     pub write_failed: u64,
+    /// Processor time that the world itself took, in seconds.
+    pub cpu: f64,
     buckets: Vec<u32>,
 }
 
@@ -100,14 +102,15 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "sent: {} attempts to {} ports, {} SYNs repeated by the kernel, {} ACKs, {} closes; last SYN after {:.2} s, at most {} SYNs in 100 ms",
+            "sent: {} attempts to {} ports, {} SYNs repeated by the kernel, {} ACKs, {} closes; last SYN after {:.2} s, at most {} SYNs in 100 ms; the world took {:.2} s of processor",
             self.attempts,
             self.ports.len(),
             self.again,
             self.acks,
             self.closes,
             self.last_syn as f64 / 1e9,
-            self.peak()
+            self.peak(),
+            self.cpu
         )?;
         writeln!(
             f,
