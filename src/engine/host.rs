@@ -8,7 +8,7 @@ use super::loss::Trials;
 use super::pace::{self, Pace};
 use super::path::Path;
 use super::rtt::Rtt;
-use super::{Counts, Options, Reason};
+use super::{Counts, Options};
 use crate::target::{PortOrder, Target};
 
 /// Attempts made on a silent port at least, if retries are allowed at all: a single silence says
@@ -77,8 +77,6 @@ pub struct Host {
     pub unlikely_other: u32,
     pub unlikely_silent: u32,
     pub fate: Fate,
-    /// Why the host is given up, once it is.
-    pub given_up: Option<Reason>,
 }
 
 /// Signs that the host cannot be reached at all.
@@ -142,7 +140,6 @@ impl Host {
             unlikely_other: 0,
             unlikely_silent: 0,
             fate: Fate::default(),
-            given_up: None,
         }
     }
 

@@ -23,11 +23,6 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Mean of the estimated loss, 0 to 1.
-    pub fn loss(&self) -> f64 {
-        (PRIOR_LOST + self.lost) / (PRIOR_LOST + PRIOR_OK + self.ok + self.lost)
-    }
-
     /// Chance that `attempts` on an open port all go unanswered.
     pub fn all_lost(&self, attempts: u8) -> f64 {
         let (lost, all) = (

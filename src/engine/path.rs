@@ -6,10 +6,14 @@
 //! in it does not count. Several canaries lost in a row with no other answer mean that the path is
 //! *lost*: nothing is sent but canaries, with pauses that grow with the outage, until one answers.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Good moments and doubtful stretches remembered.
-const REMEMBERED: usize = 16;
+/// Good moments remembered: with one each 32nd of an expected answer time, they reach back twice as
+/// far as the send time of a canary whose loss is noticed now.
+const GOODS: usize = 64;
+/// Doubtful stretches remembered one by one; then the oldest become one with what lies between.
+const DOUBTS: usize = 48;
 /// Canaries lost in a row, with no answer meanwhile, that make a path lost. One in 16 by chance
 /// where half of everything is lost; a false alarm costs a round trip.
 const LOST_AFTER: u8 = 4;
@@ -23,12 +27,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Path {
     /// Send times of answered probes, ascending, thinned out.
-    goods: Ring<Instant>,
+    goods: VecDeque<Instant>,
     /// The latest send time of an answered probe, exactly.
     last_good: Option<Instant>,
-    doubts: Ring<(Instant, Instant)>,
-    /// Up to then doubtful stretches may have been forgotten: all of it is in doubt.
-    forgotten_until: Option<Instant>,
+    doubts: VecDeque<(Instant, Instant)>,
     /// From when silence is in doubt, since a canary sent then or later was lost and nothing sent
     /// after it was answered yet.
     open_doubt: Option<OpenDoubt>,
@@ -57,10 +59,9 @@ impl Path {
     /// A path of which nothing is known.
     pub fn new() -> Path {
         Path {
-            goods: Ring::new(),
+            goods: VecDeque::new(),
             last_good: None,
-            doubts: Ring::new(),
-            forgotten_until: None,
+            doubts: VecDeque::new(),
             open_doubt: None,
             streak: 0,
             lost_since: None,
@@ -75,8 +76,11 @@ impl Path {
         now: Instant,
         spacing: Duration,
     ) -> Option<Duration> {
-        if self.goods.last().is_none_or(|last| sent >= last + spacing) {
-            self.goods.push(sent);
+        if self.goods.back().is_none_or(|last| sent >= *last + spacing) {
+            if self.goods.len() == GOODS {
+                self.goods.pop_front();
+            }
+            self.goods.push_back(sent);
         }
         self.last_good = self.last_good.max(Some(sent));
         let doubt = self.open_doubt?;
@@ -94,19 +98,9 @@ impl Path {
     /// A canary sent at `sent` was not answered in the time its answer should have taken. Returns
     /// whether the path counts as lost from now on.
     pub fn on_canary_lost(&mut self, sent: Instant, now: Instant) -> bool {
-        let from = self
-            .goods
-            .iter()
-            .filter(|good| *good <= sent)
-            .max()
-            .unwrap_or(sent);
-        match self
-            .goods
-            .iter()
-            .filter(|good| *good > sent)
-            .min()
-            .or(self.last_good.filter(|good| *good > sent))
-        {
+        let goods = || self.goods.iter().copied().chain(self.last_good);
+        let from = goods().filter(|good| *good <= sent).max().unwrap_or(sent);
+        match goods().filter(|good| *good > sent).min() {
             Some(after) => {
                 self.doubt(from, after);
                 return false;
@@ -130,28 +124,28 @@ impl Path {
 
     /// Silence of probes sent from `from` to `to` is not to be believed.
     pub fn doubt(&mut self, from: Instant, to: Instant) {
-        // Stretches closer to each other than they are long become one.
-        if let Some((last_from, last_to)) = self.doubts.last_mut() {
-            let length = last_to.saturating_duration_since(*last_from);
-            if from <= *last_to + length && to + length >= *last_from {
-                (*last_from, *last_to) = ((*last_from).min(from), (*last_to).max(to));
-                return;
-            }
+        if let Some((last_from, last_to)) = self.doubts.back_mut()
+            && from <= *last_to
+            && to >= *last_from
+        {
+            (*last_from, *last_to) = ((*last_from).min(from), (*last_to).max(to));
+            return;
         }
-        if let Some((_, to)) = self.doubts.push((from, to)) {
-            self.forgotten_until = self.forgotten_until.max(Some(to));
+        self.doubts.push_back((from, to));
+        if self.doubts.len() > DOUBTS
+            && let Some((from, to)) = self.doubts.pop_front()
+            && let Some((next_from, next_to)) = self.doubts.front_mut()
+        {
+            (*next_from, *next_to) = ((*next_from).min(from), (*next_to).max(to));
         }
     }
 
     /// Whether silence of a probe sent at `sent` says anything.
     pub fn believes(&self, sent: Instant) -> Belief {
-        if self.forgotten_until >= Some(sent) {
-            return Belief::No;
-        }
         if self
             .doubts
             .iter()
-            .any(|(from, to)| from <= sent && sent <= to)
+            .any(|(from, to)| *from <= sent && sent <= *to)
         {
             return Belief::No;
         }
@@ -184,37 +178,6 @@ impl Path {
     /// Send time of the latest probe known to have been answered.
     pub fn last_good(&self) -> Option<Instant> {
         self.last_good
-    }
-}
-
-/// The last few values pushed.
-#[derive(Clone, Debug)]
-struct Ring<T> {
-    values: [Option<T>; REMEMBERED],
-    next: u8,
-}
-
-impl<T: Copy> Ring<T> {
-    fn new() -> Ring<T> {
-        Ring {
-            values: [None; REMEMBERED],
-            next: 0,
-        }
-    }
-    /// Adds a value; the one that is forgotten for it.
-    fn push(&mut self, value: T) -> Option<T> {
-        let old = self.values[usize::from(self.next)].replace(value);
-        self.next = (self.next + 1) % REMEMBERED as u8;
-        old
-    }
-    fn last_mut(&mut self) -> Option<&mut T> {
-        self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED].as_mut()
-    }
-    fn last(&self) -> Option<T> {
-        self.values[(usize::from(self.next) + REMEMBERED - 1) % REMEMBERED]
-    }
-    fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        self.values.iter().flatten().copied()
     }
 }
 

@@ -165,7 +165,8 @@ impl Probes {
     }
 
     /// The attempt on the same port before this one.
-    pub fn older(&self, key: u32) -> Option<u32> {
+    #[cfg(test)]
+    fn older(&self, key: u32) -> Option<u32> {
         Some(self.slab[key as usize].older).filter(|older| *older != NIL)
     }
 

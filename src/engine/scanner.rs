@@ -230,11 +230,11 @@ impl Scanner {
 
     /// Puts a host in the queue of those that may have something to send.
     pub(super) fn wake(&mut self, slot: u32) {
-        if let Some(host) = self.hosts.get_mut(slot as usize) {
-            if !host.is_ready {
-                host.is_ready = true;
-                self.ready.push_back(slot);
-            }
+        if let Some(host) = self.hosts.get_mut(slot as usize)
+            && !host.is_ready
+        {
+            host.is_ready = true;
+            self.ready.push_back(slot);
         }
     }
 

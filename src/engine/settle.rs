@@ -175,7 +175,7 @@ impl Scanner {
                 host.unlikely_other += 1;
             }
         }
-        if host.counts.total() % WANT_EVERY == 0 {
+        if host.counts.total().is_multiple_of(WANT_EVERY) {
             host.want(&self.options, self.run_trials);
         }
         let port = self.space.port(&host.order, probe.index);

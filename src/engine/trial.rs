@@ -34,7 +34,7 @@ impl Scanner {
     /// The path to a host was alive at `sent`.
     pub(super) fn alive(&mut self, slot: u32, sent: Instant, now: Instant) {
         let host = &mut self.hosts[slot as usize];
-        let spacing = host.soft_timeout(&self.options) / 8;
+        let spacing = host.soft_timeout(&self.options) / 32;
         if let Some(after) = host.path.on_answer(sent, now, spacing) {
             host.pace.on_path_found(now);
             let target = Some(host.target.clone());
