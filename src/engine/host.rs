@@ -24,6 +24,8 @@ const CANARY_MAX: Duration = Duration::from_millis(100);
 const CLOSE: u32 = 32;
 /// Probes after which that is known.
 const CLOSE_UNTIL: u32 = 8_192;
+/// Ports wait at most this share of an outage after its end.
+const HOLD_SHARE: u32 = 16;
 /// With fewer silences than [`QUIET`], canaries are this many times rarer.
 const LEISURE: u32 = 4;
 /// Of a limited rate, canaries may take one probe in so many.
@@ -54,6 +56,10 @@ pub struct Host {
     /// Whether it is in the queue of hosts that may have something to send.
     pub is_ready: bool,
     pub pause_until: Option<Instant>,
+    /// Only canaries are sent until then: the path was just found again.
+    pub hold_until: Option<Instant>,
+    /// Since when ports have been tried without the path being lost.
+    pub busy_since: Instant,
     /// Attempts wanted on a silent port.
     pub wanted: u8,
     /// Trials on ports found open, and on ports found closed.
@@ -125,6 +131,8 @@ impl Host {
             asked: Vec::new(),
             is_ready: false,
             pause_until: None,
+            hold_until: None,
+            busy_since: now,
             wanted: least_attempts(options),
             open_trials: Trials::default(),
             closed_trials: Trials::default(),
@@ -151,7 +159,7 @@ impl Host {
         }
         let holds_all = self.live as usize + self.asked.len() >= options.host_sockets;
         let wants = self.ledger.has_fresh() || self.ledger.queued() > 0;
-        let lost = self.path.lost_since().is_some();
+        let lost = self.path.lost_since().is_some() || self.hold_until.is_some_and(|t| t > now);
         let blocked = lost || holds_all || !wants || !self.pace.has_room();
         let due = self.canary_due(options).is_some_and(|due| due <= now);
         if due && (blocked || self.canary_behind == 0) {
@@ -179,7 +187,8 @@ impl Host {
         let canary = self
             .canary_due(options)
             .map(|due| due.max(blocked.unwrap_or(due)));
-        let send = blocked.filter(|_| wants);
+        let send = blocked.max(self.hold_until.filter(|until| *until > now));
+        let send = send.filter(|_| wants);
         let round = self.pace.round_end().filter(|_| wants);
         let look = self.pace.next_look().filter(|_| self.live > 0);
         [canary, send, round, look].into_iter().flatten().min()
@@ -249,6 +258,18 @@ impl Host {
         } else {
             open || !self.canaries.has_open()
         }
+    }
+
+    /// The path is found again after `after`. If a table of flows on the way was full, it empties
+    /// over as long a time as it was filled in; what is sent before that would take each place
+    /// among lost canaries, in doubt. A short outage is worth no long wait.
+    pub fn on_path_found(&mut self, after: Duration, now: Instant) {
+        let lost_at = now.checked_sub(after).unwrap_or(now);
+        let busy = lost_at.saturating_duration_since(self.busy_since);
+        let hold = now + busy.min(after / HOLD_SHARE);
+        self.hold_until = Some(hold);
+        self.busy_since = hold;
+        self.pace.on_path_found(hold);
     }
 
     /// Works out anew how often a silent port is to be tried.

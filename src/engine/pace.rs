@@ -12,6 +12,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::path::Moment;
+
 /// Without answers the window doubles this often.
 const ROUND_MAX: Duration = Duration::from_millis(100);
 const ROUND_MIN: Duration = Duration::from_millis(5);
@@ -33,9 +35,6 @@ const LIFT_AFTER: u32 = 7;
 /// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
 /// is taken as the path's own.
 const OWN_LOSS_AFTER: u32 = 3;
-/// On a path that was lost and found, half the rate of before; it doubles this often while canaries
-/// come back.
-const RECOVERY_STEP: Duration = Duration::from_millis(200);
 /// A found limit is never taken as lower than this, probes a second.
 const RATE_MIN: f64 = 20.0;
 /// How much later than planned a probe may be sent without the rest being shifted: what a timer of
@@ -52,7 +51,10 @@ pub struct Pace {
     /// Upper bound given by the user, probes a second.
     bound: Option<f64>,
     limit: Option<Limit>,
-    recovery: Option<Recovery>,
+    /// Whether the path is lost, as far as it was told.
+    is_lost: bool,
+    /// After a lost path: the window of before, until it is reached again.
+    recover_to: Option<f64>,
     next_send: Option<Instant>,
     round_end: Option<Instant>,
     window_was_full: bool,
@@ -79,22 +81,11 @@ struct Limit {
     lowers: u32,
 }
 
-/// What a lost path is begun again with.
-#[derive(Clone, Copy, Debug)]
-struct Recovery {
-    /// Probes a second when the path was lost.
-    before: f64,
-    rate: f64,
-    /// `None` while the path is still lost.
-    next_step: Option<Instant>,
-    went_well: bool,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Batch {
     ok: u32,
     lost: u32,
-    first_sent: Option<Instant>,
+    first_sent: Option<Moment>,
 }
 
 /// A limit found or changed: what a user may want to know, and since when silence means nothing.
@@ -105,7 +96,7 @@ pub struct Found {
     /// Loss that led to it.
     pub loss: f64,
     /// Silences of probes sent since then are in doubt.
-    pub doubt_from: Instant,
+    pub doubt_from: Moment,
 }
 
 impl Pace {
@@ -119,7 +110,8 @@ impl Pace {
             in_window: 0,
             bound,
             limit: None,
-            recovery: None,
+            is_lost: false,
+            recover_to: None,
             next_send: None,
             round_end: None,
             window_was_full: false,
@@ -200,13 +192,10 @@ impl Pace {
     }
 
     /// A canary sent at `sent` came back, or did not in its time.
-    pub fn on_trial(&mut self, sent: Instant, ok: bool, now: Instant) -> Option<Found> {
+    pub fn on_trial(&mut self, sent: Moment, ok: bool, now: Instant) -> Option<Found> {
         self.bad_in_round |= !ok;
-        if let Some(recovery) = &mut self.recovery {
-            recovery.went_well &= ok;
-        }
         if let Some(limit) = &mut self.limit {
-            if sent > limit.since {
+            if sent.at > limit.since {
                 limit.trials.add(sent, ok);
             }
             return None;
@@ -235,7 +224,7 @@ impl Pace {
     }
 
     /// A canary that had been given up as lost was only late.
-    pub fn on_late(&mut self, sent: Instant) {
+    pub fn on_late(&mut self, sent: Moment) {
         let [now, before] = &mut self.batches;
         let limit = self.limit.as_mut().map(|limit| &mut limit.trials);
         let mut batches = limit.into_iter().chain([now, before]);
@@ -248,12 +237,8 @@ impl Pace {
 
     /// Looks at how a held rate does, when it is time to.
     pub fn look(&mut self, now: Instant, srtt: Option<Duration>) -> Option<Found> {
-        self.recover(now);
-        if self
-            .recovery
-            .is_some_and(|recovery| recovery.next_step.is_none())
-        {
-            // While the path is lost, what comes back tells nothing about the rate.
+        if self.is_lost {
+            // What comes back on a lost path tells nothing about the rate.
             return None;
         }
         let limit = self.limit.as_mut().filter(|limit| now >= limit.next_look)?;
@@ -289,7 +274,7 @@ impl Pace {
                 .min(limit.rate);
             let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
             let lowers = limit.lowers + 1;
-            let doubt_from = limit.trials.first_sent.unwrap_or(limit.since);
+            let doubt_from = limit.trials.first_sent.unwrap_or(Moment::end_of(now));
             let found = self.hold(now, delivered, loss, first_rate, doubt_from);
             if let Some(limit) = &mut self.limit {
                 limit.first_loss = first_loss;
@@ -302,12 +287,7 @@ impl Pace {
 
     /// When [`look`](Self::look) is due.
     pub fn next_look(&self) -> Option<Instant> {
-        let step = self.recovery.and_then(|recovery| recovery.next_step);
-        self.limit
-            .map(|limit| limit.next_look)
-            .into_iter()
-            .chain(step)
-            .min()
+        self.limit.map(|limit| limit.next_look)
     }
 
     /// Holds the rate at what is answered now.
@@ -318,7 +298,7 @@ impl Pace {
             answered.max(RATE_MIN),
             1.0 - answered / sent.max(answered),
             sent,
-            now,
+            Moment::end_of(now),
         );
     }
 
@@ -332,66 +312,33 @@ impl Pace {
     }
 
     /// The path is lost.
-    pub fn on_path_lost(&mut self, now: Instant) {
-        let before = self.sent.rate(now);
-        self.recovery = Some(Recovery {
-            before,
-            rate: before / 2.0,
-            next_step: None,
-            went_well: true,
-        });
+    pub fn on_path_lost(&mut self) {
+        self.is_lost = true;
+        self.recover_to = Some(self.recover_to.unwrap_or(0.0).max(self.window));
     }
 
-    /// The path is found again: begin with half of what was in flight, at half the rate.
+    /// The path is found again: begin as at the start. A table of flows that had filled up empties
+    /// as it was filled, so what is sent in the same way finds room.
     pub fn on_path_found(&mut self, now: Instant) {
-        self.window = (self.window / 2.0).max(self.initial);
+        self.is_lost = false;
+        self.window = self.initial;
         self.batches = [Batch::default(); 2];
-        self.next_send = self.next_send.or(Some(now));
         if let Some(limit) = &mut self.limit {
             limit.trials = Batch::default();
             limit.since = now;
             limit.next_look = now + period(None);
         }
-        if let Some(recovery) = &mut self.recovery {
-            recovery.rate = recovery.rate.max(RATE_MIN);
-            recovery.next_step = Some(now + RECOVERY_STEP);
-            recovery.went_well = true;
-        }
     }
 
-    /// Whether the path was found again not long ago.
+    /// Whether the window has not yet come back to what it was before the path was lost.
     pub fn is_recovering(&self) -> bool {
-        self.recovery.is_some()
-    }
-
-    fn recover(&mut self, now: Instant) {
-        let Some(recovery) = &mut self.recovery else {
-            return;
-        };
-        if recovery.next_step.is_none_or(|step| now < step) {
-            return;
-        }
-        if recovery.went_well {
-            recovery.rate *= 2.0;
-        }
-        recovery.went_well = true;
-        recovery.next_step = Some(now + RECOVERY_STEP);
-        if recovery.rate > recovery.before * 2.0 {
-            self.recovery = None;
-            if self.rate().is_none() {
-                self.next_send = None;
-            }
-        }
+        self.recover_to.is_some_and(|window| self.window < window)
     }
 
     /// Probes a second that are allowed, if that is bounded.
     pub fn rate(&self) -> Option<f64> {
         let limit = self.limit.map(|limit| limit.rate);
-        let recovery = self.recovery.map(|recovery| recovery.rate.max(RATE_MIN));
-        [self.bound, limit, recovery]
-            .into_iter()
-            .flatten()
-            .reduce(f64::min)
+        self.bound.into_iter().chain(limit).reduce(f64::min)
     }
 
     /// Whether a limit was found and holds.
@@ -410,7 +357,7 @@ impl Pace {
         rate: f64,
         loss: f64,
         first_rate: f64,
-        doubt_from: Instant,
+        doubt_from: Moment,
     ) -> Found {
         self.limit = Some(Limit {
             rate,
@@ -442,7 +389,7 @@ fn period(srtt: Option<Duration>) -> Duration {
 }
 
 impl Batch {
-    fn add(&mut self, sent: Instant, ok: bool) {
+    fn add(&mut self, sent: Moment, ok: bool) {
         if ok {
             self.ok += 1;
         } else {
@@ -517,6 +464,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn moment(at: Instant) -> Moment {
+        Moment { at, order: 0 }
+    }
+
     #[test]
     fn the_window_doubles_where_nothing_answers() {
         let t = Instant::now();
@@ -557,14 +508,14 @@ mod tests {
             pace.on_sent(t + n * MS, false);
             if n % 10 == 0 {
                 assert_eq!(
-                    pace.on_trial(t + n * MS, n % 100 != 0, t + (n + 5) * MS),
+                    pace.on_trial(moment(t + n * MS), n % 100 != 0, t + (n + 5) * MS),
                     None
                 );
             }
         }
         let found = (100..120u32).find_map(|n| {
             (0..10).for_each(|_| pace.on_sent(t + n * 10 * MS, false));
-            pace.on_trial(t + n * 10 * MS, n % 4 == 0, t + n * 10 * MS)
+            pace.on_trial(moment(t + n * 10 * MS), n % 4 == 0, t + n * 10 * MS)
         });
         let found = found.expect("three of four lost");
         assert!(found.loss > 0.25 && found.rate < 1_100.0, "{found:?}");
@@ -585,7 +536,7 @@ mod tests {
                 pace.on_sent(now, false);
             }
             if ms % 20 == 0 {
-                pace.on_trial(now, ms % 40 == 0, now);
+                pace.on_trial(moment(now), ms % 40 == 0, now);
             }
             pace.look(now, Some(MS));
             was_limited |= pace.is_limited();

@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Good moments remembered: with one each 32nd of an expected answer time, they reach back twice as
-/// far as the send time of a canary whose loss is noticed now.
-const GOODS: usize = 64;
+/// Good moments remembered: with one each 32nd of an expected answer time, and all canaries, they
+/// reach back beyond the send time of a canary whose loss is noticed now.
+const GOODS: usize = 128;
 /// Doubtful stretches remembered one by one; then the oldest become one with what lies between.
 const DOUBTS: usize = 48;
 /// Canaries lost in a row, with no answer meanwhile, that make a path lost. One in 16 by chance
@@ -23,14 +23,32 @@ const PAUSE_SHARE: u32 = 16;
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// When a probe was sent: probes that leave at the same reading of the clock have an order too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    pub at: Instant,
+    /// Number of the probe in the run.
+    pub order: u64,
+}
+
+impl Moment {
+    /// After all that is sent at `at`.
+    pub fn end_of(at: Instant) -> Moment {
+        Moment {
+            at,
+            order: u64::MAX,
+        }
+    }
+}
+
 /// What is known of a path's life.
 #[derive(Clone, Debug)]
 pub struct Path {
     /// Send times of answered probes, ascending, thinned out.
-    goods: VecDeque<Instant>,
+    goods: VecDeque<Moment>,
     /// The latest send time of an answered probe, exactly.
-    last_good: Option<Instant>,
-    doubts: VecDeque<(Instant, Instant)>,
+    last_good: Option<Moment>,
+    doubts: VecDeque<(Moment, Moment)>,
     /// From when silence is in doubt, since a canary sent then or later was lost and nothing sent
     /// after it was answered yet.
     open_doubt: Option<OpenDoubt>,
@@ -40,8 +58,8 @@ pub struct Path {
 
 #[derive(Clone, Copy, Debug)]
 struct OpenDoubt {
-    from: Instant,
-    last_lost: Instant,
+    from: Moment,
+    last_lost: Moment,
 }
 
 /// Whether a silence says anything about the port.
@@ -70,13 +88,12 @@ impl Path {
 
     /// A probe sent at `sent` was answered. Remembers no more than one such moment a `spacing`.
     /// Returns how long the path had been lost, if this finds it again.
-    pub fn on_answer(
-        &mut self,
-        sent: Instant,
-        now: Instant,
-        spacing: Duration,
-    ) -> Option<Duration> {
-        if self.goods.back().is_none_or(|last| sent >= *last + spacing) {
+    pub fn on_answer(&mut self, sent: Moment, now: Instant, spacing: Duration) -> Option<Duration> {
+        if self
+            .goods
+            .back()
+            .is_none_or(|last| sent.at >= last.at + spacing)
+        {
             if self.goods.len() == GOODS {
                 self.goods.pop_front();
             }
@@ -97,7 +114,7 @@ impl Path {
 
     /// A canary sent at `sent` was not answered in the time its answer should have taken. Returns
     /// whether the path counts as lost from now on.
-    pub fn on_canary_lost(&mut self, sent: Instant, now: Instant) -> bool {
+    pub fn on_canary_lost(&mut self, sent: Moment, now: Instant) -> bool {
         let goods = || self.goods.iter().copied().chain(self.last_good);
         let from = goods().filter(|good| *good <= sent).max().unwrap_or(sent);
         match goods().filter(|good| *good > sent).min() {
@@ -118,12 +135,12 @@ impl Path {
         if self.streak < LOST_AFTER || self.lost_since.is_some() {
             return false;
         }
-        self.lost_since = Some(self.last_good.unwrap_or(sent).min(now));
+        self.lost_since = Some(self.last_good.unwrap_or(sent).at.min(now));
         true
     }
 
     /// Silence of probes sent from `from` to `to` is not to be believed.
-    pub fn doubt(&mut self, from: Instant, to: Instant) {
+    pub fn doubt(&mut self, from: Moment, to: Moment) {
         if let Some((last_from, last_to)) = self.doubts.back_mut()
             && from <= *last_to
             && to >= *last_from
@@ -141,7 +158,7 @@ impl Path {
     }
 
     /// Whether silence of a probe sent at `sent` says anything.
-    pub fn believes(&self, sent: Instant) -> Belief {
+    pub fn believes(&self, sent: Moment) -> Belief {
         if self
             .doubts
             .iter()
@@ -176,7 +193,7 @@ impl Path {
     }
 
     /// Send time of the latest probe known to have been answered.
-    pub fn last_good(&self) -> Option<Instant> {
+    pub fn last_good(&self) -> Option<Moment> {
         self.last_good
     }
 }
@@ -187,15 +204,19 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    fn moment(at: Instant) -> Moment {
+        Moment { at, order: 0 }
+    }
+
     #[test]
     fn silence_counts_between_two_answers() {
         let t = Instant::now();
         let mut path = Path::new();
-        assert_eq!(path.believes(t), Belief::NotYet);
-        path.on_answer(t, t + MS, MS);
-        assert_eq!(path.believes(t + 5 * MS), Belief::NotYet);
-        path.on_answer(t + 10 * MS, t + 11 * MS, MS);
-        assert_eq!(path.believes(t + 5 * MS), Belief::Yes);
+        assert_eq!(path.believes(moment(t)), Belief::NotYet);
+        path.on_answer(moment(t), t + MS, MS);
+        assert_eq!(path.believes(moment(t + 5 * MS)), Belief::NotYet);
+        path.on_answer(moment(t + 10 * MS), t + 11 * MS, MS);
+        assert_eq!(path.believes(moment(t + 5 * MS)), Belief::Yes);
     }
 
     #[test]
@@ -203,45 +224,45 @@ mod tests {
         let t = Instant::now();
         let mut path = Path::new();
         for ms in [0, 10, 30, 40] {
-            path.on_answer(t + ms * MS, t + (ms + 1) * MS, MS);
+            path.on_answer(moment(t + ms * MS), t + (ms + 1) * MS, MS);
         }
-        assert!(!path.on_canary_lost(t + 20 * MS, t + 50 * MS));
-        assert_eq!(path.believes(t + 5 * MS), Belief::Yes);
-        assert_eq!(path.believes(t + 15 * MS), Belief::No);
-        assert_eq!(path.believes(t + 25 * MS), Belief::No);
-        assert_eq!(path.believes(t + 35 * MS), Belief::Yes);
+        assert!(!path.on_canary_lost(moment(t + 20 * MS), t + 50 * MS));
+        assert_eq!(path.believes(moment(t + 5 * MS)), Belief::Yes);
+        assert_eq!(path.believes(moment(t + 15 * MS)), Belief::No);
+        assert_eq!(path.believes(moment(t + 25 * MS)), Belief::No);
+        assert_eq!(path.believes(moment(t + 35 * MS)), Belief::Yes);
     }
 
     #[test]
     fn a_path_is_lost_after_four_canaries_and_found_by_the_first_answer_to_a_later_probe() {
         let t = Instant::now();
         let mut path = Path::new();
-        path.on_answer(t, t + MS, MS);
+        path.on_answer(moment(t), t + MS, MS);
         for n in 1..4u32 {
-            assert!(!path.on_canary_lost(t + n * 10 * MS, t + (n * 10 + 20) * MS));
+            assert!(!path.on_canary_lost(moment(t + n * 10 * MS), t + (n * 10 + 20) * MS));
         }
-        assert!(path.on_canary_lost(t + 40 * MS, t + 60 * MS));
-        assert_eq!(path.believes(t + 20 * MS), Belief::No);
+        assert!(path.on_canary_lost(moment(t + 40 * MS), t + 60 * MS));
+        assert_eq!(path.believes(moment(t + 20 * MS)), Belief::No);
         assert_eq!(
-            path.on_answer(t + 35 * MS, t + 70 * MS, MS),
+            path.on_answer(moment(t + 35 * MS), t + 70 * MS, MS),
             None,
             "an answer to an earlier probe"
         );
         assert_eq!(
-            path.on_answer(t + 100 * MS, t + 101 * MS, MS),
+            path.on_answer(moment(t + 100 * MS), t + 101 * MS, MS),
             Some(101 * MS)
         );
         assert_eq!(path.lost_since(), None);
-        assert_eq!(path.believes(t + 70 * MS), Belief::No);
+        assert_eq!(path.believes(moment(t + 70 * MS)), Belief::No);
     }
 
     #[test]
     fn pauses_grow_with_the_outage() {
         let t = Instant::now();
         let mut path = Path::new();
-        path.on_answer(t, t, MS);
+        path.on_answer(moment(t), t, MS);
         (1..=4).for_each(|n| {
-            path.on_canary_lost(t + n * MS, t + 50 * MS);
+            path.on_canary_lost(moment(t + n * MS), t + 50 * MS);
         });
         assert_eq!(path.pause(t + 60 * MS, MS), PAUSE_MIN);
         assert_eq!(path.pause(t + 1600 * MS, MS), 100 * MS);

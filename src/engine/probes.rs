@@ -1,11 +1,11 @@
 //! The attempts that have a socket: by id, by port, and in the order in which they were parked.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use slab::Slab;
 
 use super::ProbeId;
+use super::path::Moment;
 
 const NIL: u32 = u32::MAX;
 
@@ -16,7 +16,7 @@ pub struct Probe {
     pub host: u32,
     /// Index of its port in the host's order.
     pub index: u32,
-    pub sent: Instant,
+    pub sent: Moment,
     /// The how-manieth attempt on the port it is, from 1.
     pub attempt: u8,
     pub kind: Kind,
@@ -72,7 +72,7 @@ impl Probes {
         index: u32,
         kind: Kind,
         attempt: u8,
-        now: Instant,
+        sent: Moment,
     ) -> ProbeId {
         let entry = self.slab.vacant_entry();
         let key = entry.key();
@@ -84,7 +84,7 @@ impl Probes {
         entry.insert(Probe {
             host,
             index,
-            sent: now,
+            sent,
             attempt,
             kind,
             parked: false,
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_late_event_never_reaches_the_next_probe_with_the_same_key() {
         let mut probes = Probes::default();
-        let now = Instant::now();
+        let now = Moment::end_of(std::time::Instant::now());
         let first = probes.insert(0, 0, Kind::Port, 1, now);
         probes.remove(first.index);
         let second = probes.insert(0, 1, Kind::Port, 1, now);
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn attempts_on_a_port_are_chained_newest_first() {
         let mut probes = Probes::default();
-        let now = Instant::now();
+        let now = Moment::end_of(std::time::Instant::now());
         let keys: Vec<u32> = (1..=4)
             .map(|attempt| {
                 let id = probes.insert(7, 9, Kind::Port, attempt, now);

@@ -13,7 +13,7 @@ use slab::Slab;
 use super::host::{Host, Next};
 use super::loss::Trials;
 use super::pace::Pace;
-use super::path::Path;
+use super::path::{Moment, Path};
 use super::probes::{Kind, Probes};
 use super::wheel::Wheel;
 use super::{Counts, LocalFault, Options, Progress, Reason, Report};
@@ -348,7 +348,11 @@ impl Scanner {
         host.since_canary = host.since_canary.saturating_add(1);
         self.run.on_sent(now, in_window);
         self.attempts += 1;
-        let id = self.probes.insert(slot, index, kind, attempt, now);
+        let sent = Moment {
+            at: now,
+            order: self.attempts,
+        };
+        let id = self.probes.insert(slot, index, kind, attempt, sent);
         if !in_window {
             host.asked.push(id.index);
             host.quiet = 0;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::host::ACCEPTS_ALL;
-use super::path::Belief;
+use super::path::{Belief, Moment};
 use super::probes::{Kind, Probe};
 use super::scanner::{Action, Outcome, ProbeId, Scanner};
 use super::{LocalFault, Note, PortReport, Reason, Report, State, Verdict};
@@ -68,7 +68,7 @@ impl Scanner {
         while let Some(key) = self.deadlines.poll(now) {
             match self.probes.get(key).copied() {
                 Some(probe) if probe.parked => {
-                    if probe.checked || probe.sent + self.options.timeout <= now {
+                    if probe.checked || probe.sent.at + self.options.timeout <= now {
                         self.hard_deadline(key, probe, now);
                     } else {
                         self.check(key, probe);
@@ -83,7 +83,7 @@ impl Scanner {
             self.wake(slot);
         }
         if let Some(found) = self.run.look(now, None) {
-            self.run_path.doubt(found.doubt_from, now);
+            self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
         }
     }
@@ -92,7 +92,7 @@ impl Scanner {
     fn answered(&mut self, key: u32, verdict: Verdict, now: Instant) {
         let probe = self.remove(key);
         let host = &mut self.hosts[probe.host as usize];
-        let rtt = now.saturating_duration_since(probe.sent);
+        let rtt = now.saturating_duration_since(probe.sent.at);
         let verdict = Verdict {
             attempts: probe.attempt,
             rtt: Some(rtt),
@@ -105,7 +105,7 @@ impl Scanner {
             if host.tells_path(verdict.state() == State::Open, self.options.exact)
                 || !self.options.exact
             {
-                self.alive(probe.host, probe.sent, now);
+                self.alive(&probe, now);
             }
         }
         let host = &mut self.hosts[probe.host as usize];
@@ -198,7 +198,7 @@ impl Scanner {
         let fate = &mut self.hosts[probe.host as usize].fate;
         fate.signs += 1;
         let first = *fate.first.get_or_insert(now);
-        fate.confirmed |= probe.sent > first;
+        fate.confirmed |= probe.sent.at > first;
         if !fate.answered && fate.confirmed && fate.signs >= HOST_SIGNS {
             self.give_up(probe.host, reason, now);
         }
@@ -275,7 +275,7 @@ impl Scanner {
         let host = &mut self.hosts[probe.host as usize];
         let check = now + host.soft_timeout(&self.options) / 2 + CHECK_AFTER;
         self.deadlines
-            .start(key, check.min(probe.sent + self.options.timeout));
+            .start(key, check.min(probe.sent.at + self.options.timeout));
         match probe.kind {
             Kind::Port => {
                 self.run.on_left();
@@ -293,7 +293,8 @@ impl Scanner {
     /// By now it is known how the canaries sent about the same time did. If the silence will not
     /// count, the next attempt need not wait for the hard deadline.
     fn check(&mut self, key: u32, probe: Probe) {
-        self.deadlines.start(key, probe.sent + self.options.timeout);
+        self.deadlines
+            .start(key, probe.sent.at + self.options.timeout);
         let doubtful = probe.kind == Kind::Port && self.belief(&probe) == Belief::No;
         self.probes.check(key, doubtful);
         if doubtful {
@@ -323,7 +324,7 @@ impl Scanner {
         if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
             // A canary sent since will tell; ask one if none was.
             let soft = host.soft_timeout(&self.options);
-            if host.last_canary.is_none_or(|asked| asked < probe.sent) {
+            if host.last_canary.is_none_or(|asked| asked < probe.sent.at) {
                 host.quiet = u32::MAX;
             }
             self.deadlines.start(key, now + soft.max(CHECK_AFTER));

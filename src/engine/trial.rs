@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::loss::Trials;
 use super::pace::Found;
-use super::path::Path;
+use super::path::{Moment, Path};
 use super::probes::{Kind, Probe};
 use super::scanner::Scanner;
 use super::{Note, Reason};
@@ -22,7 +22,7 @@ impl Scanner {
         };
         let srtt = host.rtt.srtt();
         if let Some(found) = host.pace.look(now, srtt) {
-            host.path.doubt(found.doubt_from, now);
+            host.path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(Some(slot), found);
         }
         let lost = self.hosts[slot as usize].path.lost_since();
@@ -32,15 +32,19 @@ impl Scanner {
     }
 
     /// The path to a host was alive at `sent`.
-    pub(super) fn alive(&mut self, slot: u32, sent: Instant, now: Instant) {
+    pub(super) fn alive(&mut self, probe: &Probe, now: Instant) {
+        let slot = probe.host;
         let host = &mut self.hosts[slot as usize];
-        let spacing = host.soft_timeout(&self.options) / 32;
-        if let Some(after) = host.path.on_answer(sent, now, spacing) {
-            host.pace.on_path_found(now);
+        let spacing = match probe.kind {
+            Kind::Canary { .. } => Duration::ZERO,
+            Kind::Port => host.soft_timeout(&self.options) / 32,
+        };
+        if let Some(after) = host.path.on_answer(probe.sent, now, spacing) {
+            host.on_path_found(after, now);
             let target = Some(host.target.clone());
             self.note(Note::PathFound { target, after });
         }
-        if self.run_path.on_answer(sent, now, spacing).is_some() {
+        if self.run_path.on_answer(probe.sent, now, spacing).is_some() {
             let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
             all.into_iter().for_each(|slot| self.wake(slot));
         }
@@ -99,7 +103,7 @@ impl Scanner {
             host.canaries.on_miss(probe.index);
         }
         if host.path.on_canary_lost(probe.sent, now) {
-            host.pace.on_path_lost(now);
+            host.pace.on_path_lost();
             let target = Some(host.target.clone());
             self.note(Note::PathLost { target });
         }
@@ -119,7 +123,11 @@ impl Scanner {
         if self.options.exact {
             // From here on only refusals tell; what was silent until now may be closed.
             host.path = Path::new();
-            host.path.doubt(host.started, now);
+            let begin = Moment {
+                at: host.started,
+                order: 0,
+            };
+            host.path.doubt(begin, Moment::end_of(now));
             host.closed_trials = Trials::default();
             host.ledger.forget_silences(host.wanted);
             host.pace.hold_at_delivery(now);
@@ -134,7 +142,7 @@ impl Scanner {
         let host = &mut self.hosts[probe.host as usize];
         let found = host.pace.on_trial(probe.sent, ok, now);
         if let Some(found) = found {
-            host.path.doubt(found.doubt_from, now);
+            host.path.doubt(found.doubt_from, Moment::end_of(now));
             // What was lost to sending too fast is not the path's own loss.
             host.open_trials.lost = 0.0;
             host.closed_trials.lost = 0.0;
@@ -152,7 +160,7 @@ impl Scanner {
         }
         self.run_last_trial = Some(probe.host);
         if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
-            self.run_path.doubt(found.doubt_from, now);
+            self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
         }
     }
