@@ -281,6 +281,7 @@ impl Scanner {
                 self.run.on_left();
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
+                host.silences = host.silences.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
                 let unlikely = probe.index >= self.space.popular_len() && probe.attempt == 1;
                 host.unlikely_silent += u32::from(unlikely);
@@ -322,9 +323,12 @@ impl Scanner {
         let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
         if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
-            // A canary sent since will tell; ask one if none was.
+            // A canary sent since will tell; ask one if none was, or if it was lost itself.
             let soft = host.soft_timeout(&self.options);
-            if host.last_canary.is_none_or(|asked| asked < probe.sent.at) {
+            if host
+                .last_canary
+                .is_none_or(|asked| asked < probe.sent.at || now >= asked + soft)
+            {
                 host.quiet = u32::MAX;
             }
             self.deadlines.start(key, now + soft.max(CHECK_AFTER));
