@@ -23,6 +23,9 @@ const CREDIT: u32 = 16;
 /// How long after its soft deadline, and half of that again, the canaries of an attempt's time are
 /// known: the longest ordinary time between two.
 const CHECK_AFTER: Duration = Duration::from_millis(20);
+/// How long an attempt past its timeout waits at most for a canary to tell whether its silence
+/// counts; after that it does not.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -322,7 +325,9 @@ impl Scanner {
     fn hard_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
-        if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
+        let patient = now < probe.sent.at + self.options.timeout * 2 + PATIENCE;
+        let undecided = belief == Belief::NotYet && !probe.discounted && patient;
+        if probe.kind == Kind::Port && undecided {
             // A canary sent since will tell; ask one if none was, or if it was lost itself.
             let soft = host.soft_timeout(&self.options);
             if host
