@@ -2,7 +2,8 @@
 //!
 //! Open ports are the best: refusals may be rate-limited where SYN-ACKs are not. They are taken in
 //! turn, so that no service sees more than its share of the connections, and one that stops
-//! answering while others do (its accept queue is full, it was shut down) is dropped.
+//! answering while others do (its accept queue is full, it was shut down) is dropped, but never the
+//! last of its kind.
 
 /// Canaries kept a host.
 const KEPT: usize = 8;
@@ -133,12 +134,18 @@ impl Canaries {
 
     /// The canary did not answer although the path was alive.
     pub fn on_miss(&mut self, index: u32) {
-        let more = self.kept.len() > 1;
-        if let Some(at) = self.kept.iter().position(|canary| canary.index == index) {
-            self.kept[at].misses += 1;
-            if self.kept[at].misses >= MISSES && more {
-                self.kept.remove(at);
-            }
+        let Some(at) = self.kept.iter().position(|canary| canary.index == index) else {
+            return;
+        };
+        let open = self.kept[at].open;
+        let alike = self
+            .kept
+            .iter()
+            .filter(|canary| canary.open == open)
+            .count();
+        self.kept[at].misses = self.kept[at].misses.saturating_add(1);
+        if self.kept[at].misses >= MISSES && alike > 1 {
+            self.kept.remove(at);
         }
     }
 }
@@ -206,10 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_that_falls_silent_alone_is_dropped_but_never_the_last() {
+    fn a_canary_that_falls_silent_alone_is_dropped_but_never_the_last_of_its_kind() {
         let mut canaries = Canaries::default();
         canaries.add(1, true);
         canaries.add(2, true);
+        canaries.add(3, false);
+        (0..9).for_each(|_| canaries.on_miss(3));
+        assert_eq!(canaries.next(true), Some((3, false)));
         (0..MISSES).for_each(|_| canaries.on_miss(1));
         (0..9).for_each(|_| canaries.on_miss(2));
         assert_eq!(canaries.next(false), Some((2, true)));

@@ -22,10 +22,12 @@ const CANARY_MAX: Duration = Duration::from_millis(100);
 /// While it is not known what the path bears, a canary goes with each so many probes, so that few
 /// silences are in doubt when it breaks down.
 const CLOSE: u32 = 32;
+/// That is for hosts on which at least one probe in so many is met with silence.
+const CLOSE_SHARE: u32 = 8;
 /// Probes after which that is known.
 const CLOSE_UNTIL: u32 = 8_192;
 /// Ports wait at most this share of an outage after its end.
-const HOLD_SHARE: u32 = 16;
+const HOLD_SHARE: u32 = 32;
 /// With fewer silences than [`QUIET`], canaries are this many times rarer.
 const LEISURE: u32 = 4;
 /// Of a limited rate, canaries may take one probe in so many.
@@ -75,6 +77,8 @@ pub struct Host {
     /// Probes sent, and those since the last canary.
     pub sent: u32,
     pub since_canary: u32,
+    /// Attempts whose soft deadline passed.
+    pub silences: u32,
     /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
     /// of a burst fares best at a limit: canaries that always went first would see too little of it.
     pub canary_behind: u8,
@@ -143,6 +147,7 @@ impl Host {
             last_canary: None,
             sent: 0,
             since_canary: 0,
+            silences: 0,
             canary_behind: 0,
             unlikely_open: 0,
             unlikely_other: 0,
@@ -204,12 +209,13 @@ impl Host {
         if self.path.lost_since().is_some() {
             return Some(last + self.path.pause(last, srtt));
         }
+        let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
+        let silent = self.silences >= QUIET && self.silences >= self.sent / CLOSE_SHARE;
+        if early && silent && self.since_canary >= CLOSE {
+            return Some(last);
+        }
         if self.quiet == 0 {
             return None;
-        }
-        let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
-        if self.quiet >= QUIET && early && self.since_canary >= CLOSE {
-            return Some(last);
         }
         let rare = self.pace.rate().map_or(Duration::ZERO, |rate| {
             Duration::from_secs_f64(CANARY_SHARE / rate)
@@ -283,7 +289,11 @@ impl Host {
         // Where nothing ever answered, no number of attempts makes the silence mean more.
         let wanted = match trials.ok {
             0.0 => least,
-            _ => trials.attempts_for(options.miss, self.counts.open, least, most),
+            // A closed port called filtered is a wrong answer too: all that answer count as found.
+            _ => {
+                let found = self.counts.open + self.counts.closed;
+                trials.attempts_for(options.miss, found, least, most)
+            }
         };
         if wanted > self.wanted {
             self.ledger.restage_all(wanted);

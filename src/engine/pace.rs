@@ -160,6 +160,7 @@ impl Pace {
         self.answered.count(now);
         if self.limit.is_none()
             && !queueing
+            && !self.is_suspect()
             && (self.window_was_full || self.in_window as f64 > self.window / 2.0)
         {
             self.window = (self.window + 1.0).min(self.ceiling);
@@ -171,7 +172,11 @@ impl Pace {
         if !self.round_is_over(now) {
             return;
         }
-        let grow = self.window_was_full && !self.bad_in_round && !queueing && self.limit.is_none();
+        let grow = self.window_was_full
+            && !self.bad_in_round
+            && !queueing
+            && !self.is_suspect()
+            && self.limit.is_none();
         if grow && self.round_end.is_some() {
             self.window = (self.window * 2.0).min(self.ceiling);
         }
@@ -349,6 +354,12 @@ impl Pace {
     /// Probes that may be in the window.
     pub fn window(&self) -> usize {
         self.window as usize
+    }
+
+    /// Whether so much is lost of late that more must not be sent until that is understood.
+    fn is_suspect(&self) -> bool {
+        let both = self.batches[0].plus(self.batches[1]);
+        both.len() >= BATCH / 4 && both.loss() > LIMIT_LOSS + self.own_loss
     }
 
     fn hold(

@@ -23,6 +23,9 @@ const CREDIT: u32 = 16;
 /// How long after its soft deadline, and half of that again, the canaries of an attempt's time are
 /// known: the longest ordinary time between two.
 const CHECK_AFTER: Duration = Duration::from_millis(20);
+/// How long an attempt past its timeout waits at most for a canary to tell whether its silence
+/// counts; after that it does not.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -281,6 +284,7 @@ impl Scanner {
                 self.run.on_left();
                 host.pace.on_left();
                 host.quiet = host.quiet.saturating_add(1);
+                host.silences = host.silences.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
                 let unlikely = probe.index >= self.space.popular_len() && probe.attempt == 1;
                 host.unlikely_silent += u32::from(unlikely);
@@ -321,10 +325,15 @@ impl Scanner {
     fn hard_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
-        if probe.kind == Kind::Port && !probe.discounted && belief == Belief::NotYet {
-            // A canary sent since will tell; ask one if none was.
+        let patient = now < probe.sent.at + self.options.timeout * 2 + PATIENCE;
+        let undecided = belief == Belief::NotYet && !probe.discounted && patient;
+        if probe.kind == Kind::Port && undecided {
+            // A canary sent since will tell; ask one if none was, or if it was lost itself.
             let soft = host.soft_timeout(&self.options);
-            if host.last_canary.is_none_or(|asked| asked < probe.sent.at) {
+            if host
+                .last_canary
+                .is_none_or(|asked| asked < probe.sent.at || now >= asked + soft)
+            {
                 host.quiet = u32::MAX;
             }
             self.deadlines.start(key, now + soft.max(CHECK_AFTER));

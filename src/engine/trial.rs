@@ -130,6 +130,7 @@ impl Scanner {
             host.path.doubt(begin, Moment::end_of(now));
             host.closed_trials = Trials::default();
             host.ledger.forget_silences(host.wanted);
+            host.pace.on_path_found(now);
             host.pace.hold_at_delivery(now);
         }
         let target = host.target.clone();

@@ -169,7 +169,7 @@ pub struct Network {
     /// What comes back, by time.
     pending: BinaryHeap<Reverse<(Duration, u64, ProbeId, Event)>>,
     sequence: u64,
-    half_open: HashMap<IpAddr, Vec<(Duration, u16)>>,
+    half_open: HashMap<IpAddr, Vec<(Duration, ProbeId)>>,
     /// Half-open flows that took a place.
     pub flows: u32,
 }
@@ -297,12 +297,14 @@ impl Network {
         if let Some((most, hold)) = host.half_open {
             let flows = self.half_open.entry(addr).or_default();
             flows.retain(|(until, _)| *until > through);
-            if flows.len() >= most {
+            // A SYN sent again belongs to the flow that is there.
+            let known = flows.iter().any(|(_, flow)| *flow == id);
+            if flows.len() >= most && !known {
                 return;
             }
             // Answered flows leave the table with their answer, a round trip later: soon enough to ignore.
-            if kind == Port::Silent {
-                flows.push((through + hold, port));
+            if kind == Port::Silent && !known {
+                flows.push((through + hold, id));
                 self.flows += 1;
             }
         }

@@ -14,7 +14,7 @@ use nishad::target::{HostSet, PortSet, TargetSpace};
 use crate::network::Network;
 
 /// Virtual time after which a run counts as hung.
-const HUNG: Duration = Duration::from_secs(3_600);
+const HUNG: Duration = Duration::from_secs(600);
 
 /// What a run came to.
 pub struct Run {
@@ -102,8 +102,9 @@ pub fn run(
         now = now.max(next);
         assert!(
             now - origin < HUNG,
-            "the scan hangs: {:?}",
-            world.scanner.progress()
+            "the scan hangs: {:?}, last notes {:?}",
+            world.scanner.progress(),
+            world.out.notes.iter().rev().take(8).collect::<Vec<_>>()
         );
         if interrupt_at.is_some_and(|at| at <= now) {
             interrupt_at = None;
