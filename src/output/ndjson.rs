@@ -125,10 +125,11 @@ impl Ndjson {
         });
         let (head, middle, tail) = parts.ok_or_else(|| io::Error::other("not a port line"))?;
         let mut line = Vec::with_capacity(model.len() + 64);
+        let mut names = service::names();
         for port in bulk.ports.iter() {
             line.clear();
             write!(line, r#"{head}"port":{port},{middle}"service":"#)?;
-            match service::name(port) {
+            match names(port) {
                 // Letters, digits and hyphens.
                 Some(name) => write!(line, r#""{name}","#)?,
                 None => write!(line, "null,")?,

@@ -183,11 +183,13 @@ impl Text {
             .map(|(port, v)| head(*port, v.state()))
             .max()
             .unwrap_or(0);
+        let mut names = service::names();
         let name_width = lines()
-            .filter_map(|(port, _)| service::name(*port))
+            .filter_map(|(port, _)| names(*port))
             .map(str::len)
             .max()
             .unwrap_or(0);
+        let mut names = service::names();
         for (port, verdict) in lines() {
             let state = verdict.state();
             write!(
@@ -199,7 +201,7 @@ impl Text {
                 }
             )?;
             let mut gap = width - head(*port, state) + 2;
-            if let Some(name) = service::name(*port) {
+            if let Some(name) = names(*port) {
                 write!(text, "{:gap$}{name}", "")?;
                 gap = name_width - name.len() + 2;
             } else {
