@@ -28,9 +28,12 @@ impl Scanner {
         }
         self.wakes.stop(slot);
         let mut host = self.hosts.remove(slot as usize);
-        if host.path.lost_since().is_some() {
-            // Its canaries are gone: nothing could tell any more that the path is back.
-            self.run_path = Path::new();
+        if self.run_path.lost_since().is_some() {
+            if self.telling().next().is_none() {
+                // Nothing is left that could tell that the path is back.
+                self.run_path = Path::new();
+            }
+            self.wake_all();
         }
         let trust = host.trust(self.options.exact);
         for ((reason, attempts), ports) in self.unanswered(&host, rest) {

@@ -295,10 +295,10 @@ impl Host {
                 trials.attempts_for(options.miss, found, least, most)
             }
         };
-        if wanted > self.wanted {
+        if wanted != self.wanted {
+            self.wanted = wanted;
             self.ledger.restage_all(wanted);
         }
-        self.wanted = wanted;
     }
 
     /// Whether lost closed canaries, against open ones that answer, show a limit on refusals.

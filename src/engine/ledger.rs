@@ -230,7 +230,7 @@ impl Ledger {
         }
     }
 
-    /// Looks again at every port after more attempts were asked for.
+    /// Looks again at every port after more or fewer attempts were asked for.
     pub fn restage_all(&mut self, wanted: u8) {
         (0..self.fresh).for_each(|index| self.restage(index, wanted));
     }

@@ -264,10 +264,11 @@ impl Scanner {
                 None if !full && self.may_begin() => self.begin(now),
                 None => return None,
             };
-            let lost = self.run_path.lost_since().is_some();
+            let lost = self.run_path.lost_since().is_some() && self.all_lost();
             let Some(host) = self.hosts.get_mut(slot as usize) else {
                 continue;
             };
+            // A host that never answered cannot tell that the path is back: another will.
             let held = lost && host.canaries.is_empty();
             if host.pace.round_is_over(now) {
                 host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
@@ -298,6 +299,24 @@ impl Scanner {
                 }
             }
         }
+    }
+
+    /// Whether every host that can tell has lost its path.
+    fn all_lost(&self) -> bool {
+        let mut telling = self.telling().peekable();
+        telling.peek().is_some() && telling.all(|host| host.path.lost_since().is_some())
+    }
+
+    /// Hosts that can tell whether the path is alive.
+    pub(super) fn telling(&self) -> impl Iterator<Item = &Host> {
+        let hosts = self.hosts.iter().map(|(_, host)| host);
+        hosts.filter(|host| !host.canaries.is_empty())
+    }
+
+    /// Puts all hosts in the queue of those that may have something to send.
+    pub(super) fn wake_all(&mut self) {
+        let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
+        all.into_iter().for_each(|slot| self.wake(slot));
     }
 
     fn may_begin(&self) -> bool {

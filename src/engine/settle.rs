@@ -368,7 +368,7 @@ impl Scanner {
     }
 
     /// Completes the host if it is, else lets it go on.
-    fn settle_host(&mut self, slot: u32, now: Instant) {
+    pub(super) fn settle_host(&mut self, slot: u32, now: Instant) {
         let Some(host) = self.hosts.get_mut(slot as usize) else {
             return;
         };

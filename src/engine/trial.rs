@@ -39,14 +39,15 @@ impl Scanner {
             Kind::Canary { .. } => Duration::ZERO,
             Kind::Port => host.soft_timeout(&self.options) / 32,
         };
-        if let Some(after) = host.path.on_answer(probe.sent, now, spacing) {
+        let found = host.path.on_answer(probe.sent, now, spacing);
+        if let Some(after) = found {
             host.on_path_found(after, now);
             let target = Some(host.target.clone());
             self.note(Note::PathFound { target, after });
         }
-        if self.run_path.on_answer(probe.sent, now, spacing).is_some() {
-            let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
-            all.into_iter().for_each(|slot| self.wake(slot));
+        let common = self.run_path.on_answer(probe.sent, now, spacing);
+        if found.or(common).is_some() {
+            self.wake_all();
         }
     }
 
@@ -109,7 +110,7 @@ impl Scanner {
         }
         self.run_path.on_canary_lost(probe.sent, now);
         self.trial(probe, false, now);
-        self.wake(probe.host);
+        self.settle_host(probe.host, now);
     }
 
     /// Calls refusals limited when closed canaries are lost and open ones are not.
@@ -167,11 +168,7 @@ impl Scanner {
     }
 
     fn has_common_path(&self) -> bool {
-        let answering = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| !host.canaries.is_empty());
-        answering.take(COMMON).count() == COMMON
+        self.telling().take(COMMON).count() == COMMON
     }
 
     /// Tells of a limit of a host or of the run.

@@ -98,7 +98,12 @@ pub fn run(
             .into_iter()
             .flatten()
             .min();
-        let next = next.expect("the scan is not done and waits for nothing");
+        let next = next.unwrap_or_else(|| {
+            panic!(
+                "the scan is not done and waits for nothing: {:?}",
+                world.scanner
+            )
+        });
         now = now.max(next);
         assert!(
             now - origin < HUNG,
