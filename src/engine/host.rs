@@ -181,6 +181,11 @@ impl Host {
         })
     }
 
+    /// Whether every port is answered or silent and nothing is waited for.
+    pub fn is_complete(&self) -> bool {
+        self.live == 0 && self.ledger.is_settled()
+    }
+
     /// When to ask [`next`](Self::next) again although nothing happened.
     pub fn wake_at(&self, options: &Options, now: Instant) -> Option<Instant> {
         let wants = self.path.lost_since().is_none()

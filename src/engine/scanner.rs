@@ -288,6 +288,10 @@ impl Scanner {
                     self.actions.push_back(action);
                     return self.actions.pop_front();
                 }
+                None if host.is_complete() => {
+                    host.is_ready = false;
+                    self.settle_host(slot, now);
+                }
                 None => {
                     host.is_ready = false;
                     match host.wake_at(&self.options, now) {

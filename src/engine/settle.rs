@@ -372,10 +372,10 @@ impl Scanner {
         let Some(host) = self.hosts.get_mut(slot as usize) else {
             return;
         };
-        if host.ledger.is_settled() && host.live == 0 {
+        if host.is_complete() {
             host.want(&self.options, self.run_trials);
         }
-        if host.ledger.is_settled() && host.live == 0 {
+        if host.is_complete() {
             self.finish(slot, None, now);
         } else {
             self.wake(slot);

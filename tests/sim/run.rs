@@ -14,7 +14,7 @@ use nishad::target::{HostSet, PortSet, TargetSpace};
 use crate::network::Network;
 
 /// Virtual time after which a run counts as hung.
-const HUNG: Duration = Duration::from_secs(600);
+const HUNG: Duration = Duration::from_secs(7_200);
 
 /// What a run came to.
 pub struct Run {
