@@ -148,7 +148,7 @@ impl Host {
         };
         Trust {
             miss,
-            loss: knows.then(|| trials.lost / (trials.ok + trials.lost)),
+            loss: knows.then(|| trials.share()),
             refusals_limited: self.refusals_limited,
             accepts_all: if self.accepts_all() && self.ledger.silent() == 0 {
                 self.unlikely_open.min(u32::from(u16::MAX)) as u16

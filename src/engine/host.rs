@@ -34,7 +34,7 @@ const LEISURE: u32 = 4;
 const CANARY_SHARE: f64 = 20.0;
 /// Closed canaries that must be lost before refusals can be called limited, and by how much their
 /// loss must exceed that of open ports.
-const REFUSALS_LOST: f64 = 4.0;
+const REFUSALS_LOST: f64 = 6.0;
 const REFUSALS_EXCESS: f64 = 0.3;
 /// Unlikely ports, all of them open, that show something which accepts everything.
 pub const ACCEPTS_ALL: u32 = 32;
@@ -312,8 +312,8 @@ impl Host {
             && self.canaries.has_open()
             && self.refusals.lost >= REFUSALS_LOST
             && self.accepts.ok >= REFUSALS_LOST * 2.0
-            && share(self.refusals) > share(self.accepts) + REFUSALS_EXCESS
-            && share(self.accepts) < REFUSALS_EXCESS / 2.0
+            && self.refusals.share() > self.accepts.share() + REFUSALS_EXCESS
+            && self.accepts.share() < REFUSALS_EXCESS / 2.0
     }
 
     /// Whether every unlikely port, and enough of them, is open.
@@ -323,10 +323,6 @@ impl Host {
             && self.unlikely_other == 0
             && self.unlikely_silent <= self.unlikely_open / 4
     }
-}
-
-fn share(trials: Trials) -> f64 {
-    trials.lost / (trials.ok + trials.lost).max(1.0)
 }
 
 /// Attempts that `options` allow on a silent port.

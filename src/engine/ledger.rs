@@ -17,6 +17,9 @@ pub enum Stage {
     Done,
 }
 
+/// The last bit: an attempt was given up for another port.
+const EVICTED: u16 = 1 << 15;
+
 /// One port: stage, attempts that count as silent, attempts made, attempts parked.
 #[derive(Clone, Copy, Debug, Default)]
 struct Port(u16);
@@ -177,6 +180,16 @@ impl Ledger {
         }
         self.set_stage(index, Stage::Parked);
         self.restage(index, wanted);
+    }
+
+    /// An attempt on the port went unanswered in its time and was given up for another port.
+    pub fn mark_evicted(&mut self, index: u32) {
+        self.ports[index as usize].0 |= EVICTED;
+    }
+
+    /// Whether such an attempt was marked.
+    pub fn was_evicted(&self, index: u32) -> bool {
+        self.ports[index as usize].0 & EVICTED != 0
     }
 
     /// A parked attempt will not count, whatever becomes of it.

@@ -131,7 +131,8 @@ impl Scanner {
     /// path should have carried were lost on the way.
     fn close_siblings(&mut self, probe: &Probe, state: State) {
         let host = &mut self.hosts[probe.host as usize];
-        let mut lost = f64::from(host.ledger.counted(probe.index));
+        let evicted = u8::from(host.ledger.was_evicted(probe.index));
+        let mut lost = f64::from(host.ledger.counted(probe.index) + evicted);
         while let Some(key) = self.probes.newest(probe.host, probe.index) {
             let id = self.probes.id(key);
             let sibling = self.remove(key);
@@ -363,6 +364,10 @@ impl Scanner {
             id: self.probes.id(key),
         });
         let probe = self.remove(key);
+        if probe.kind == Kind::Port && self.belief(&probe) != Belief::No {
+            let ledger = &mut self.hosts[probe.host as usize].ledger;
+            ledger.mark_evicted(probe.index);
+        }
         self.unpark(&probe, false);
         self.wake(probe.host);
     }

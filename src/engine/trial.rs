@@ -142,12 +142,13 @@ impl Scanner {
     /// A trial of the pace of the host and, with others, of the run.
     fn trial(&mut self, probe: &Probe, ok: bool, now: Instant) {
         let host = &mut self.hosts[probe.host as usize];
-        let found = host.pace.on_trial(probe.sent, ok, now);
+        let own_loss = host.trials(self.options.exact).share();
+        let found = host.pace.on_trial(probe.sent, ok, own_loss, now);
         if let Some(found) = found {
             host.path.doubt(found.doubt_from, Moment::end_of(now));
-            // What was lost to sending too fast is not the path's own loss.
-            host.open_trials.lost = 0.0;
-            host.closed_trials.lost = 0.0;
+            // How much is lost at another rate is to be found out anew.
+            host.open_trials = Trials::default();
+            host.closed_trials = Trials::default();
             host.refusals = Trials::default();
             host.accepts = Trials::default();
         }
@@ -161,7 +162,10 @@ impl Scanner {
             return;
         }
         self.run_last_trial = Some(probe.host);
-        if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
+        if let Some(found) = self
+            .run
+            .on_trial(probe.sent, ok, self.run_trials.share(), now)
+        {
             self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
         }
