@@ -115,6 +115,7 @@ impl Scanner {
         for index in 0..host.ledger.len() {
             let reason = match (host.ledger.stage(index), rest) {
                 (Stage::Done, _) => continue,
+                (Stage::Silent, _) if host.ledger.counted(index) == 0 => Reason::PathLost,
                 (Stage::Silent, _) | (_, None) => Reason::NoResponse,
                 (_, Some(rest)) => rest,
             };

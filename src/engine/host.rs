@@ -79,6 +79,11 @@ pub struct Host {
     pub since_canary: u32,
     /// Attempts whose soft deadline passed.
     pub silences: u32,
+    /// Silences looked at since the rate was last judged by them, and those of them in doubt.
+    pub checked: u32,
+    pub doubtful: u32,
+    /// The least time between canaries while each costs an attempt its socket.
+    pub scarce: Duration,
     /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
     /// of a burst fares best at a limit: canaries that always went first would see too little of it.
     pub canary_behind: u8,
@@ -148,6 +153,9 @@ impl Host {
             sent: 0,
             since_canary: 0,
             silences: 0,
+            checked: 0,
+            doubtful: 0,
+            scarce: Duration::ZERO,
             canary_behind: 0,
             unlikely_open: 0,
             unlikely_other: 0,
@@ -216,7 +224,7 @@ impl Host {
         }
         let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
         let silent = self.silences >= QUIET && self.silences >= self.sent / CLOSE_SHARE;
-        if early && silent && self.since_canary >= CLOSE {
+        if early && silent && self.since_canary >= CLOSE && self.scarce.is_zero() {
             return Some(last);
         }
         if self.quiet == 0 {
@@ -227,7 +235,8 @@ impl Host {
         });
         let gap = (srtt / 2)
             .clamp(CANARY_MIN, CANARY_MAX)
-            .max(rare.min(options.timeout));
+            .max(rare.min(options.timeout))
+            .max(self.scarce);
         Some(
             last + if self.quiet >= QUIET {
                 gap

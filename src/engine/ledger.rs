@@ -35,7 +35,7 @@ const STAGES: [Stage; 6] = [
 
 /// Most attempts that can count as silent: four bits.
 pub const MAX_COUNTED: u8 = 15;
-/// Attempts made are counted up to this: five bits. A port tried that often is judged by what there is.
+/// Attempts made are counted up to this: five bits. A port tried that often is tried no more.
 pub const MAX_MADE: u8 = 31;
 /// Most attempts of a port parked at once: three bits.
 pub const MAX_PARKED: u8 = 7;
@@ -207,8 +207,7 @@ impl Ledger {
         if port.parked() > 0 {
             port.0 -= 1 << 12;
         }
-        // Too many attempts that do not count: the bound on what a port may cost.
-        if (counts || port.made() >= MAX_MADE) && port.counted() < MAX_COUNTED {
+        if counts && port.counted() < MAX_COUNTED {
             port.0 += 1 << 3;
         }
         self.restage(index, wanted);
@@ -220,7 +219,8 @@ impl Ledger {
         if matches!(port.stage(), Stage::Fresh | Stage::Window | Stage::Done) {
             return;
         }
-        let stage = if port.counted() >= wanted || (port.counted() > 0 && port.made() >= MAX_MADE) {
+        // Attempts that never count are bounded; what the silence is worth is said at the end.
+        let stage = if port.counted() >= wanted || port.made() >= MAX_MADE {
             if port.parked() == 0 {
                 Stage::Silent
             } else {

@@ -311,6 +311,17 @@ impl Pace {
         self.limit.map(|limit| limit.next_look)
     }
 
+    /// Most silences of late, the `share` of them, are in doubt although no limit shows: bursts are
+    /// more than the path takes at once. Sends half as much, evenly.
+    pub fn slow_down(&mut self, share: f64, now: Instant) -> Option<Found> {
+        let before = self.limit.map_or(self.sent.rate(now), |limit| limit.rate);
+        if before <= RATE_MIN || self.is_lost {
+            return None;
+        }
+        let rate = (before / 2.0).max(RATE_MIN);
+        Some(self.hold(now, rate, share, before, Moment::end_of(now)))
+    }
+
     /// Holds the rate at what is answered now.
     pub fn hold_at_delivery(&mut self, now: Instant) {
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));

@@ -23,6 +23,11 @@ use crate::target::TargetSpace;
 const RUN_WINDOW: usize = 8;
 /// Ports of all active hosts, at two bytes each: bounds memory whatever the number of targets.
 const ACTIVE_PORTS: u32 = 1 << 19;
+/// With fewer sockets than this none is spent on canaries; with all in use, canaries may take one
+/// part in so many of the time that sockets have.
+pub(super) const CANARY_SOCKETS: usize = 4;
+const CANARY_COST: u32 = 4;
+const NEVER: Duration = Duration::from_secs(3_600);
 /// Hosts active at once, at most and (with many ports each) at least.
 const ACTIVE_MAX: u32 = 2_048;
 const ACTIVE_MIN: u32 = 8;
@@ -273,6 +278,11 @@ impl Scanner {
             if host.pace.round_is_over(now) {
                 host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
             }
+            host.scarce = match self.budget.sockets {
+                _ if !full => Duration::ZERO,
+                n if n < CANARY_SOCKETS => NEVER,
+                n => self.options.timeout * CANARY_COST / n as u32,
+            };
             match host.next(&self.options, now).filter(|_| !held) {
                 // A retry is no reason to give up an attempt that is under way.
                 Some(Next::Again) if full => {

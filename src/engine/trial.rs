@@ -11,6 +11,9 @@ use super::{Note, Reason};
 
 /// How long a lost path is waited for.
 const GIVE_UP: Duration = Duration::from_secs(60);
+/// Silences by which the rate is judged, and the share of them in doubt that slows it.
+const JUDGED: u32 = 48;
+const MOSTLY: f64 = 0.5;
 /// Answering hosts needed before canaries are held against the run as a whole.
 const COMMON: usize = 4;
 
@@ -168,6 +171,23 @@ impl Scanner {
         {
             self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
+        }
+    }
+
+    /// Slows a host down whose silences are mostly in doubt.
+    pub(super) fn judge_rate(&mut self, slot: u32, doubtful: bool, now: Instant) {
+        let host = &mut self.hosts[slot as usize];
+        host.checked += 1;
+        host.doubtful += u32::from(doubtful);
+        if host.checked < JUDGED {
+            return;
+        }
+        let share = f64::from(host.doubtful) / f64::from(host.checked);
+        (host.checked, host.doubtful) = (0, 0);
+        if share > MOSTLY
+            && let Some(found) = host.pace.slow_down(share, now)
+        {
+            self.limit_found(Some(slot), found);
         }
     }
 
