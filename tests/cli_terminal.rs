@@ -122,6 +122,10 @@ fn ctrl_c_during_the_scan_prints_what_is_known() {
         .expect("the progress");
     session.send_control('c').expect("writable");
     let rest = session.exp_eof().expect("the end");
+    // The cursor is behind the bar, not at the right margin: what the terminal shows there of the
+    // key (`^C`; this one shows nothing) is cleared with it.
+    let (bar, _) = rest.split_once("\r\u{1b}[2K").expect(&rest);
+    assert!(bar.ends_with(" open"), "{rest:?}");
     assert!(rest.contains("1200 ports: "), "{rest:?}");
     assert!(rest.contains(" interrupted\r\n"), "{rest:?}");
     assert_eq!(code(&session), 130);

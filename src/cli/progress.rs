@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use console::Term;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 use nishad::engine::Progress;
 
@@ -30,7 +31,8 @@ impl Screen {
     pub(crate) fn new(wanted: bool, planned: u64, now: Instant) -> Screen {
         let tail = Arc::<Mutex<String>>::default();
         let bar = (wanted && io::stderr().is_terminal()).then(|| {
-            let target = ProgressDrawTarget::stderr_with_hz(REDRAWS);
+            let terminal = Box::new(Terminal(Term::buffered_stderr()));
+            let target = ProgressDrawTarget::term_like_with_hz(terminal, REDRAWS);
             ProgressBar::with_draw_target(Some(planned), target).with_style(style(&tail))
         });
         let pace = Pace::new(now);
@@ -64,6 +66,57 @@ impl Screen {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A terminal on which a bar is not filled up with blanks to the right margin, where indicatif would
+/// have the cursor: the `^C` that a terminal shows would go to the next line and stay there.
+#[derive(Debug)]
+struct Terminal(Term);
+
+impl TermLike for Terminal {
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        // The line is cleared before it is written, and its blanks come by themselves.
+        match text.bytes().all(|byte| byte == b' ') {
+            true => Ok(()),
+            false => self.0.write_str(text),
+        }
+    }
+
+    fn width(&self) -> u16 {
+        self.0.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.write_line(line)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

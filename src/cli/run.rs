@@ -91,6 +91,10 @@ struct View {
 
 impl View {
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
+        if self.failure.is_some() {
+            // What else an ending scan tells has nowhere to go.
+            return ControlFlow::Break(());
+        }
         match self.take(event) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
@@ -110,7 +114,7 @@ impl View {
                 if let Report::Note(note) = &report {
                     self.note(note);
                 }
-                self.output.report(self.sink.buffer(), &report)?;
+                self.output.report(self.sink.lines(), &report)?;
                 match report {
                     Report::Port(port) => port.verdict.state() == State::Open,
                     Report::Host(_) => true,
@@ -156,7 +160,7 @@ impl View {
             attempts,
             elapsed: clock.elapsed(),
         };
-        self.output.finish(self.sink.buffer(), &run)?;
+        self.output.finish(self.sink.lines(), &run)?;
         self.flush()
     }
 

@@ -43,9 +43,10 @@ impl Sink {
         self.terminal
     }
 
-    /// Takes lines; [`flush`](Self::flush) writes them.
-    pub(crate) fn buffer(&mut self) -> &mut impl Write {
-        &mut self.buffer
+    /// Takes lines, whole ones; [`flush`](Self::flush) writes them, and what is more than can well
+    /// be held is written at once, except to a terminal.
+    pub(crate) fn lines(&mut self) -> &mut impl Write {
+        self
     }
 
     /// Whether so much is held that it must be written.
@@ -71,6 +72,20 @@ impl Sink {
     }
 }
 
+impl Write for Sink {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(lines);
+        if self.is_full() && !self.terminal {
+            Sink::flush(self)?;
+        }
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Sink::flush(self)
+    }
+}
+
 /// How to call the destination in a message.
 pub(crate) fn name(path: Option<&Path>) -> String {
     match path.filter(|path| *path != Path::new("-")) {
@@ -89,10 +104,24 @@ mod tests {
         let path = dir.path().join("found");
         std::fs::write(&path, "old").expect("writable");
         let mut sink = Sink::open(Some(&path)).expect("writable");
-        sink.buffer().write_all(b"new\n").expect("a Vec takes all");
+        sink.lines().write_all(b"new\n").expect("held");
         assert_eq!(std::fs::read(&path).expect("there"), b"");
         sink.flush().expect("writable");
         assert_eq!(std::fs::read(&path).expect("there"), b"new\n");
         assert!(sink.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_held_than_a_full_buffer() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("found");
+        let mut sink = Sink::open(Some(&path)).expect("writable");
+        let line = [b'x'; 1000];
+        for _ in 0..1000 {
+            sink.lines().write_all(&line).expect("writable");
+            assert!(sink.buffer.capacity() <= 2 * FULL);
+        }
+        sink.flush().expect("writable");
+        assert_eq!(std::fs::metadata(&path).expect("there").len(), 1_000_000);
     }
 }

@@ -122,10 +122,11 @@ impl Targets {
 /// The index of the interface that `scope` names, by name or by index.
 fn interface(scope: &str) -> Result<u32, String> {
     match scope.parse() {
-        Ok(index) => Ok(index),
-        Err(_) => named_interface(scope)
-            .ok_or_else(|| format!("there is no interface {} on this machine", escape(scope))),
+        Ok(0) => None,
+        Ok(index) => Some(index),
+        Err(_) => named_interface(scope),
     }
+    .ok_or_else(|| format!("there is no interface {} on this machine", escape(scope)))
 }
 
 #[cfg(unix)]
@@ -138,6 +139,11 @@ fn named_interface(name: &str) -> Option<u32> {
 fn named_interface(_name: &str) -> Option<u32> {
     None
 }
+
+#[cfg(test)]
+#[allow(dead_code, reason = "one test needs a part")]
+#[path = "../../tests/support/lab.rs"]
+mod lab;
 
 #[cfg(test)]
 mod tests {
@@ -186,8 +192,13 @@ mod tests {
         assert_eq!(host.name.as_deref(), Some("localhost"));
     }
 
+    /// In a namespace, so that nobody is asked for the name.
     #[test]
     fn names_that_do_not_resolve_say_so() {
+        let test = "cli::targets::tests::names_that_do_not_resolve_say_so";
+        let Some(_lab) = lab::Lab::enter(test) else {
+            return;
+        };
         // RFC 6761: no resolver knows a name under `invalid`.
         let error = added(Targets::default(), "host.invalid").expect_err("no such name");
         assert!(
@@ -209,6 +220,9 @@ mod tests {
             error,
             "fe80::1%nosuch0: there is no interface nosuch0 on this machine"
         );
+        // No interface has that index; sockets take it for none given.
+        let error = added(Targets::default(), "fe80::1%0").expect_err("no interface");
+        assert!(error.contains("there is no interface 0"), "{error}");
         if cfg!(target_os = "linux") {
             assert_eq!(
                 added(Targets::default(), "fe80::1%lo"),

@@ -15,7 +15,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use super::escape::is_dangerous;
 use super::{Clock, Run, Show};
-use crate::engine::{Counts, HostReport, Note, Report, State, Verdict};
+use crate::engine::{BulkReport, Counts, HostReport, Note, Report, State, Verdict};
 use crate::service;
 use crate::target::Target;
 
@@ -53,10 +53,7 @@ impl Ndjson {
     pub fn report(&mut self, out: &mut impl Write, report: &Report) -> io::Result<()> {
         match report {
             Report::Port(port) => self.port(out, &port.target, port.port, &port.verdict),
-            Report::Bulk(bulk) if self.show.lists(bulk.verdict.state()) => (0..bulk.ports.len())
-                .filter_map(|index| bulk.ports.nth(index))
-                .try_for_each(|port| self.port(out, &bulk.target, port, &bulk.verdict)),
-            Report::Bulk(_) => Ok(()),
+            Report::Bulk(bulk) => self.bulk(out, bulk),
             Report::Host(host) => self.host(out, host),
             Report::Note(Note::AcceptsAll { target, .. }) if !self.show.is_explicit() => {
                 self.suspects
@@ -110,6 +107,36 @@ impl Ndjson {
             return Ok(());
         }
         port_line(out, target, port, verdict, now)
+    }
+
+    /// Lines that differ only in the port and its service: the rest is put into JSON once, for an
+    /// interrupted run may end with millions of them.
+    fn bulk(&self, out: &mut impl Write, bulk: &BulkReport) -> io::Result<()> {
+        if !self.show.lists(bulk.verdict.state()) {
+            return Ok(());
+        }
+        let mut model = Vec::new();
+        port_line(&mut model, &bulk.target, 0, &bulk.verdict, self.clock.now())?;
+        let model = String::from_utf8(model).map_err(io::Error::other)?;
+        // Quotes within strings are escaped, so that neither field is found in one.
+        let parts = model.split_once(r#""port":0,"#).and_then(|(head, rest)| {
+            let (middle, tail) = rest.split_once(r#""service":null,"#)?;
+            Some((head, middle, tail))
+        });
+        let (head, middle, tail) = parts.ok_or_else(|| io::Error::other("not a port line"))?;
+        let mut line = Vec::with_capacity(model.len() + 64);
+        for port in bulk.ports.iter() {
+            line.clear();
+            write!(line, r#"{head}"port":{port},{middle}"service":"#)?;
+            match service::name(port) {
+                // Letters, digits and hyphens.
+                Some(name) => write!(line, r#""{name}","#)?,
+                None => write!(line, "null,")?,
+            }
+            line.extend_from_slice(tail.as_bytes());
+            out.write_all(&line)?;
+        }
+        Ok(())
     }
 
     fn host(&mut self, out: &mut impl Write, host: &HostReport) -> io::Result<()> {

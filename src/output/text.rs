@@ -73,8 +73,7 @@ impl Text {
         match report {
             Report::Port(port) => self.take(&port.target, &port.verdict, [port.port].into_iter()),
             Report::Bulk(bulk) => {
-                let ports = (0..bulk.ports.len()).filter_map(|index| bulk.ports.nth(index));
-                self.take(&bulk.target, &bulk.verdict, ports);
+                self.take(&bulk.target, &bulk.verdict, bulk.ports.iter());
             }
             Report::Host(host) => return self.host(out, host),
             Report::Note(_) => {}

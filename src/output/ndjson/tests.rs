@@ -116,6 +116,37 @@ fn only_listed_states_have_port_lines() {
     assert_eq!(all[5]["rtt_ms"], Value::Null);
 }
 
+/// The quick way of writing many lines gives the same lines as the plain one.
+#[test]
+fn bulk_lines_are_port_lines() {
+    let target = target(Some("h\"port\":0,\"service\":null,\\é.example"));
+    let verdict = Verdict {
+        reason: Reason::HostUnreach,
+        attempts: 3,
+        rtt: None,
+        from: Some([198, 51, 100, 1].into()),
+    };
+    let ports = || (0..=1024).chain(65_000..=65_535);
+    let bulk = Report::Bulk(BulkReport {
+        target: target.clone(),
+        verdict,
+        ports: ports().collect(),
+    });
+    let mut format = format(Show::with(&[State::Filtered]));
+    let quick = lines(&mut format, &[bulk]);
+    assert_eq!(quick.len(), ports().count());
+    for (mut line, port) in quick.into_iter().zip(ports()) {
+        let report = PortReport {
+            target: target.clone(),
+            port,
+            verdict,
+        };
+        let mut plain = lines(&mut format, &[Report::Port(report)]).remove(0);
+        assert!(line["time"].take().is_string() && plain["time"].take().is_string());
+        assert_eq!(line, plain);
+    }
+}
+
 #[test]
 fn host_and_run_lines_count_every_state() {
     let counts = Counts {
