@@ -288,7 +288,8 @@ impl Pace {
             }
             return None;
         }
-        if judged && loss > self.own_loss + LOWER_ABOVE {
+        // A rate that is not used up is not what loses.
+        if judged && loss > self.own_loss + LOWER_ABOVE && sent >= 0.7 * limit.rate {
             let delivered = answered
                 .max(sent * (1.0 - loss))
                 .max(RATE_MIN)
