@@ -28,9 +28,12 @@ impl Scanner {
         }
         self.wakes.stop(slot);
         let mut host = self.hosts.remove(slot as usize);
-        if host.path.lost_since().is_some() {
-            // Its canaries are gone: nothing could tell any more that the path is back.
-            self.run_path = Path::new();
+        if self.run_path.lost_since().is_some() {
+            if self.telling().next().is_none() {
+                // Nothing is left that could tell that the path is back.
+                self.run_path = Path::new();
+            }
+            self.wake_all();
         }
         let trust = host.trust(self.options.exact);
         for ((reason, attempts), ports) in self.unanswered(&host, rest) {
@@ -112,6 +115,7 @@ impl Scanner {
         for index in 0..host.ledger.len() {
             let reason = match (host.ledger.stage(index), rest) {
                 (Stage::Done, _) => continue,
+                (Stage::Silent, _) if host.ledger.counted(index) == 0 => Reason::PathLost,
                 (Stage::Silent, _) | (_, None) => Reason::NoResponse,
                 (_, Some(rest)) => rest,
             };
@@ -145,7 +149,7 @@ impl Host {
         };
         Trust {
             miss,
-            loss: knows.then(|| trials.lost / (trials.ok + trials.lost)),
+            loss: knows.then(|| trials.share()),
             refusals_limited: self.refusals_limited,
             accepts_all: if self.accepts_all() && self.ledger.silent() == 0 {
                 self.unlikely_open.min(u32::from(u16::MAX)) as u16

@@ -34,7 +34,7 @@ const LEISURE: u32 = 4;
 const CANARY_SHARE: f64 = 20.0;
 /// Closed canaries that must be lost before refusals can be called limited, and by how much their
 /// loss must exceed that of open ports.
-const REFUSALS_LOST: f64 = 4.0;
+const REFUSALS_LOST: f64 = 6.0;
 const REFUSALS_EXCESS: f64 = 0.3;
 /// Unlikely ports, all of them open, that show something which accepts everything.
 pub const ACCEPTS_ALL: u32 = 32;
@@ -79,6 +79,11 @@ pub struct Host {
     pub since_canary: u32,
     /// Attempts whose soft deadline passed.
     pub silences: u32,
+    /// Silences looked at since the rate was last judged by them, and those of them in doubt.
+    pub checked: u32,
+    pub doubtful: u32,
+    /// The least time between canaries while each costs an attempt its socket.
+    pub scarce: Duration,
     /// Probes that go before the next canary once it is due. Probes leave in bursts, and the first
     /// of a burst fares best at a limit: canaries that always went first would see too little of it.
     pub canary_behind: u8,
@@ -148,6 +153,9 @@ impl Host {
             sent: 0,
             since_canary: 0,
             silences: 0,
+            checked: 0,
+            doubtful: 0,
+            scarce: Duration::ZERO,
             canary_behind: 0,
             unlikely_open: 0,
             unlikely_other: 0,
@@ -181,6 +189,11 @@ impl Host {
         })
     }
 
+    /// Whether every port is answered or silent and nothing is waited for.
+    pub fn is_complete(&self) -> bool {
+        self.live == 0 && self.ledger.is_settled()
+    }
+
     /// When to ask [`next`](Self::next) again although nothing happened.
     pub fn wake_at(&self, options: &Options, now: Instant) -> Option<Instant> {
         let wants = self.path.lost_since().is_none()
@@ -211,7 +224,7 @@ impl Host {
         }
         let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
         let silent = self.silences >= QUIET && self.silences >= self.sent / CLOSE_SHARE;
-        if early && silent && self.since_canary >= CLOSE {
+        if early && silent && self.since_canary >= CLOSE && self.scarce.is_zero() {
             return Some(last);
         }
         if self.quiet == 0 {
@@ -222,7 +235,8 @@ impl Host {
         });
         let gap = (srtt / 2)
             .clamp(CANARY_MIN, CANARY_MAX)
-            .max(rare.min(options.timeout));
+            .max(rare.min(options.timeout))
+            .max(self.scarce);
         Some(
             last + if self.quiet >= QUIET {
                 gap
@@ -295,10 +309,10 @@ impl Host {
                 trials.attempts_for(options.miss, found, least, most)
             }
         };
-        if wanted > self.wanted {
+        if wanted != self.wanted {
+            self.wanted = wanted;
             self.ledger.restage_all(wanted);
         }
-        self.wanted = wanted;
     }
 
     /// Whether lost closed canaries, against open ones that answer, show a limit on refusals.
@@ -307,8 +321,8 @@ impl Host {
             && self.canaries.has_open()
             && self.refusals.lost >= REFUSALS_LOST
             && self.accepts.ok >= REFUSALS_LOST * 2.0
-            && share(self.refusals) > share(self.accepts) + REFUSALS_EXCESS
-            && share(self.accepts) < REFUSALS_EXCESS / 2.0
+            && self.refusals.share() > self.accepts.share() + REFUSALS_EXCESS
+            && self.accepts.share() < REFUSALS_EXCESS / 2.0
     }
 
     /// Whether every unlikely port, and enough of them, is open.
@@ -318,10 +332,6 @@ impl Host {
             && self.unlikely_other == 0
             && self.unlikely_silent <= self.unlikely_open / 4
     }
-}
-
-fn share(trials: Trials) -> f64 {
-    trials.lost / (trials.ok + trials.lost).max(1.0)
 }
 
 /// Attempts that `options` allow on a silent port.

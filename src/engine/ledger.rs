@@ -17,6 +17,9 @@ pub enum Stage {
     Done,
 }
 
+/// The last bit: an attempt was given up for another port.
+const EVICTED: u16 = 1 << 15;
+
 /// One port: stage, attempts that count as silent, attempts made, attempts parked.
 #[derive(Clone, Copy, Debug, Default)]
 struct Port(u16);
@@ -32,7 +35,7 @@ const STAGES: [Stage; 6] = [
 
 /// Most attempts that can count as silent: four bits.
 pub const MAX_COUNTED: u8 = 15;
-/// Attempts made are counted up to this: five bits. A port tried that often is judged by what there is.
+/// Attempts made are counted up to this: five bits. A port tried that often is tried no more.
 pub const MAX_MADE: u8 = 31;
 /// Most attempts of a port parked at once: three bits.
 pub const MAX_PARKED: u8 = 7;
@@ -179,6 +182,16 @@ impl Ledger {
         self.restage(index, wanted);
     }
 
+    /// An attempt on the port went unanswered in its time and was given up for another port.
+    pub fn mark_evicted(&mut self, index: u32) {
+        self.ports[index as usize].0 |= EVICTED;
+    }
+
+    /// Whether such an attempt was marked.
+    pub fn was_evicted(&self, index: u32) -> bool {
+        self.ports[index as usize].0 & EVICTED != 0
+    }
+
     /// A parked attempt will not count, whatever becomes of it.
     pub fn discount(&mut self, index: u32, wanted: u8) {
         let port = &mut self.ports[index as usize];
@@ -194,8 +207,7 @@ impl Ledger {
         if port.parked() > 0 {
             port.0 -= 1 << 12;
         }
-        // Too many attempts that do not count: the bound on what a port may cost.
-        if (counts || port.made() >= MAX_MADE) && port.counted() < MAX_COUNTED {
+        if counts && port.counted() < MAX_COUNTED {
             port.0 += 1 << 3;
         }
         self.restage(index, wanted);
@@ -207,7 +219,8 @@ impl Ledger {
         if matches!(port.stage(), Stage::Fresh | Stage::Window | Stage::Done) {
             return;
         }
-        let stage = if port.counted() >= wanted || (port.counted() > 0 && port.made() >= MAX_MADE) {
+        // Attempts that never count are bounded; what the silence is worth is said at the end.
+        let stage = if port.counted() >= wanted || port.made() >= MAX_MADE {
             if port.parked() == 0 {
                 Stage::Silent
             } else {
@@ -230,7 +243,7 @@ impl Ledger {
         }
     }
 
-    /// Looks again at every port after more attempts were asked for.
+    /// Looks again at every port after more or fewer attempts were asked for.
     pub fn restage_all(&mut self, wanted: u8) {
         (0..self.fresh).for_each(|index| self.restage(index, wanted));
     }

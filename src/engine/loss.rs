@@ -48,6 +48,11 @@ impl Trials {
             .unwrap_or(most)
     }
 
+    /// Share of the trials that were lost.
+    pub fn share(&self) -> f64 {
+        self.lost / (self.ok + self.lost).max(1.0)
+    }
+
     /// One more trial.
     pub fn add(&mut self, ok: bool) {
         *(if ok { &mut self.ok } else { &mut self.lost }) += 1.0;

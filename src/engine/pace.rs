@@ -35,8 +35,11 @@ const LIFT_AFTER: u32 = 7;
 /// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
 /// is taken as the path's own.
 const OWN_LOSS_AFTER: u32 = 3;
-/// A found limit is never taken as lower than this, probes a second.
-const RATE_MIN: f64 = 20.0;
+/// A found limit is never taken as lower than this, probes a second; at less than twice as much,
+/// loss is no sign of one.
+const RATE_MIN: f64 = 50.0;
+/// Loss that shows at all rates moves the one that shows a limit by this at most.
+const OWN_LOSS_MAX: f64 = 0.25;
 /// How much later than planned a probe may be sent without the rest being shifted: what a timer of
 /// 1 ms and a busy turn of the loop cost.
 const CATCH_UP: Duration = Duration::from_millis(2);
@@ -64,6 +67,7 @@ pub struct Pace {
     batches: [Batch; 2],
     /// The path's own loss, which does not depend on the rate.
     own_loss: f64,
+    path_loss: f64,
 }
 
 /// A limit that was found.
@@ -120,6 +124,7 @@ impl Pace {
             answered: Meter::default(),
             batches: [Batch::default(); 2],
             own_loss: 0.0,
+            path_loss: 0.0,
         }
     }
 
@@ -196,8 +201,15 @@ impl Pace {
         self.round_end.filter(|_| self.window_was_full)
     }
 
-    /// A canary sent at `sent` came back, or did not in its time.
-    pub fn on_trial(&mut self, sent: Moment, ok: bool, now: Instant) -> Option<Found> {
+    /// A canary sent at `sent` came back, or did not in its time. `own_loss` is what the path has been
+    /// found to lose so far.
+    pub fn on_trial(
+        &mut self,
+        sent: Moment,
+        ok: bool,
+        own_loss: f64,
+        now: Instant,
+    ) -> Option<Found> {
         self.bad_in_round |= !ok;
         if let Some(limit) = &mut self.limit {
             if sent.at > limit.since {
@@ -205,13 +217,17 @@ impl Pace {
             }
             return None;
         }
+        self.path_loss = own_loss.min(OWN_LOSS_MAX);
         if self.batches[0].len() >= BATCH {
             self.batches[1] = std::mem::take(&mut self.batches[0]);
         }
         self.batches[0].add(sent, ok);
         let both = self.batches[0].plus(self.batches[1]);
         // Judged when something comes back: where nothing does, the path is dead, not full.
-        if !ok || both.len() < BATCH || both.loss() <= LIMIT_LOSS + self.own_loss {
+        if !ok
+            || both.len() < BATCH
+            || both.loss() <= LIMIT_LOSS + self.own_loss.max(self.path_loss)
+        {
             return None;
         }
         let rate = self.sent.rate(now);
@@ -220,7 +236,7 @@ impl Pace {
             .rate(now)
             .max(rate * (1.0 - both.loss()))
             .max(RATE_MIN);
-        if delivered >= rate {
+        if delivered >= rate || rate < RATE_MIN * 2.0 {
             return None;
         }
         let doubt_from = both.first_sent.unwrap_or(sent);
@@ -272,7 +288,8 @@ impl Pace {
             }
             return None;
         }
-        if judged && loss > self.own_loss + LOWER_ABOVE {
+        // A rate that is not used up is not what loses.
+        if judged && loss > self.own_loss + LOWER_ABOVE && sent >= 0.7 * limit.rate {
             let delivered = answered
                 .max(sent * (1.0 - loss))
                 .max(RATE_MIN)
@@ -293,6 +310,17 @@ impl Pace {
     /// When [`look`](Self::look) is due.
     pub fn next_look(&self) -> Option<Instant> {
         self.limit.map(|limit| limit.next_look)
+    }
+
+    /// Most silences of late, the `share` of them, are in doubt although no limit shows: bursts are
+    /// more than the path takes at once. Sends half as much, evenly.
+    pub fn slow_down(&mut self, share: f64, now: Instant) -> Option<Found> {
+        let before = self.limit.map_or(self.sent.rate(now), |limit| limit.rate);
+        if before <= RATE_MIN || self.is_lost {
+            return None;
+        }
+        let rate = (before / 2.0).max(RATE_MIN);
+        Some(self.hold(now, rate, share, before, Moment::end_of(now)))
     }
 
     /// Holds the rate at what is answered now.
@@ -359,7 +387,7 @@ impl Pace {
     /// Whether so much is lost of late that more must not be sent until that is understood.
     fn is_suspect(&self) -> bool {
         let both = self.batches[0].plus(self.batches[1]);
-        both.len() >= BATCH / 4 && both.loss() > LIMIT_LOSS + self.own_loss
+        both.len() >= BATCH / 4 && both.loss() > LIMIT_LOSS + self.own_loss.max(self.path_loss)
     }
 
     fn hold(
@@ -519,14 +547,14 @@ mod tests {
             pace.on_sent(t + n * MS, false);
             if n % 10 == 0 {
                 assert_eq!(
-                    pace.on_trial(moment(t + n * MS), n % 100 != 0, t + (n + 5) * MS),
+                    pace.on_trial(moment(t + n * MS), n % 100 != 0, 0.0, t + (n + 5) * MS),
                     None
                 );
             }
         }
         let found = (100..120u32).find_map(|n| {
             (0..10).for_each(|_| pace.on_sent(t + n * 10 * MS, false));
-            pace.on_trial(moment(t + n * 10 * MS), n % 4 == 0, t + n * 10 * MS)
+            pace.on_trial(moment(t + n * 10 * MS), n % 4 == 0, 0.0, t + n * 10 * MS)
         });
         let found = found.expect("three of four lost");
         assert!(found.loss > 0.25 && found.rate < 1_100.0, "{found:?}");
@@ -547,7 +575,7 @@ mod tests {
                 pace.on_sent(now, false);
             }
             if ms % 20 == 0 {
-                pace.on_trial(moment(now), ms % 40 == 0, now);
+                pace.on_trial(moment(now), ms % 40 == 0, 0.0, now);
             }
             pace.look(now, Some(MS));
             was_limited |= pace.is_limited();

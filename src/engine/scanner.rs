@@ -23,6 +23,11 @@ use crate::target::TargetSpace;
 const RUN_WINDOW: usize = 8;
 /// Ports of all active hosts, at two bytes each: bounds memory whatever the number of targets.
 const ACTIVE_PORTS: u32 = 1 << 19;
+/// With fewer sockets than this none is spent on canaries; with all in use, canaries may take one
+/// part in so many of the time that sockets have.
+pub(super) const CANARY_SOCKETS: usize = 4;
+const CANARY_COST: u32 = 4;
+const NEVER: Duration = Duration::from_secs(3_600);
 /// Hosts active at once, at most and (with many ports each) at least.
 const ACTIVE_MAX: u32 = 2_048;
 const ACTIVE_MIN: u32 = 8;
@@ -264,14 +269,20 @@ impl Scanner {
                 None if !full && self.may_begin() => self.begin(now),
                 None => return None,
             };
-            let lost = self.run_path.lost_since().is_some();
+            let lost = self.run_path.lost_since().is_some() && self.all_lost();
             let Some(host) = self.hosts.get_mut(slot as usize) else {
                 continue;
             };
+            // A host that never answered cannot tell that the path is back: another will.
             let held = lost && host.canaries.is_empty();
             if host.pace.round_is_over(now) {
                 host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
             }
+            host.scarce = match self.budget.sockets {
+                _ if !full => Duration::ZERO,
+                n if n < CANARY_SOCKETS => NEVER,
+                n => self.options.timeout * CANARY_COST / n as u32,
+            };
             match host.next(&self.options, now).filter(|_| !held) {
                 // A retry is no reason to give up an attempt that is under way.
                 Some(Next::Again) if full => {
@@ -287,6 +298,10 @@ impl Scanner {
                     self.actions.push_back(action);
                     return self.actions.pop_front();
                 }
+                None if host.is_complete() => {
+                    host.is_ready = false;
+                    self.settle_host(slot, now);
+                }
                 None => {
                     host.is_ready = false;
                     match host.wake_at(&self.options, now) {
@@ -298,6 +313,24 @@ impl Scanner {
                 }
             }
         }
+    }
+
+    /// Whether every host that can tell has lost its path.
+    fn all_lost(&self) -> bool {
+        let mut telling = self.telling().peekable();
+        telling.peek().is_some() && telling.all(|host| host.path.lost_since().is_some())
+    }
+
+    /// Hosts that can tell whether the path is alive.
+    pub(super) fn telling(&self) -> impl Iterator<Item = &Host> {
+        let hosts = self.hosts.iter().map(|(_, host)| host);
+        hosts.filter(|host| !host.canaries.is_empty())
+    }
+
+    /// Puts all hosts in the queue of those that may have something to send.
+    pub(super) fn wake_all(&mut self) {
+        let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
+        all.into_iter().for_each(|slot| self.wake(slot));
     }
 
     fn may_begin(&self) -> bool {

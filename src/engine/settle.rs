@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::host::ACCEPTS_ALL;
 use super::path::{Belief, Moment};
 use super::probes::{Kind, Probe};
+use super::scanner::CANARY_SOCKETS;
 use super::scanner::{Action, Outcome, ProbeId, Scanner};
 use super::{LocalFault, Note, PortReport, Reason, Report, State, Verdict};
 
@@ -26,6 +27,8 @@ const CHECK_AFTER: Duration = Duration::from_millis(20);
 /// How long an attempt past its timeout waits at most for a canary to tell whether its silence
 /// counts; after that it does not.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Attempts beyond those wanted after which silences that still do not count slow the host down.
+const FUTILE: u8 = 3;
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -74,7 +77,7 @@ impl Scanner {
                     if probe.checked || probe.sent.at + self.options.timeout <= now {
                         self.hard_deadline(key, probe, now);
                     } else {
-                        self.check(key, probe);
+                        self.check(key, probe, now);
                     }
                 }
                 Some(probe) => self.soft_deadline(key, probe, now),
@@ -131,7 +134,8 @@ impl Scanner {
     /// path should have carried were lost on the way.
     fn close_siblings(&mut self, probe: &Probe, state: State) {
         let host = &mut self.hosts[probe.host as usize];
-        let mut lost = f64::from(host.ledger.counted(probe.index));
+        let evicted = u8::from(host.ledger.was_evicted(probe.index));
+        let mut lost = f64::from(host.ledger.counted(probe.index) + evicted);
         while let Some(key) = self.probes.newest(probe.host, probe.index) {
             let id = self.probes.id(key);
             let sibling = self.remove(key);
@@ -296,11 +300,17 @@ impl Scanner {
 
     /// By now it is known how the canaries sent about the same time did. If the silence will not
     /// count, the next attempt need not wait for the hard deadline.
-    fn check(&mut self, key: u32, probe: Probe) {
+    fn check(&mut self, key: u32, probe: Probe, now: Instant) {
         self.deadlines
             .start(key, probe.sent.at + self.options.timeout);
         let doubtful = probe.kind == Kind::Port && self.belief(&probe) == Belief::No;
         self.probes.check(key, doubtful);
+        let host = &self.hosts[probe.host as usize];
+        // Under a known limit the rate is held by what is delivered.
+        let futile = probe.attempt > host.wanted + FUTILE && !host.pace.is_limited();
+        if probe.kind == Kind::Port && futile {
+            self.judge_rate(probe.host, doubtful, now);
+        }
         if doubtful {
             let host = &mut self.hosts[probe.host as usize];
             host.ledger.discount(probe.index, host.wanted);
@@ -326,6 +336,8 @@ impl Scanner {
         let belief = self.belief(&probe);
         let host = &mut self.hosts[probe.host as usize];
         let patient = now < probe.sent.at + self.options.timeout * 2 + PATIENCE;
+        // With so few sockets there are no canaries to wait for.
+        let patient = patient && self.budget.sockets >= CANARY_SOCKETS;
         let undecided = belief == Belief::NotYet && !probe.discounted && patient;
         if probe.kind == Kind::Port && undecided {
             // A canary sent since will tell; ask one if none was, or if it was lost itself.
@@ -342,7 +354,11 @@ impl Scanner {
         let id = self.probes.id(key);
         self.actions.push_back(Action::Close { id });
         let probe = self.remove(key);
-        self.unpark(&probe, belief == Belief::Yes);
+        let few = self.budget.sockets < CANARY_SOCKETS;
+        self.unpark(
+            &probe,
+            belief == Belief::Yes || few && belief == Belief::NotYet,
+        );
         self.settle_host(probe.host, now);
     }
 
@@ -363,19 +379,23 @@ impl Scanner {
             id: self.probes.id(key),
         });
         let probe = self.remove(key);
+        if probe.kind == Kind::Port && self.belief(&probe) != Belief::No {
+            let ledger = &mut self.hosts[probe.host as usize].ledger;
+            ledger.mark_evicted(probe.index);
+        }
         self.unpark(&probe, false);
         self.wake(probe.host);
     }
 
     /// Completes the host if it is, else lets it go on.
-    fn settle_host(&mut self, slot: u32, now: Instant) {
+    pub(super) fn settle_host(&mut self, slot: u32, now: Instant) {
         let Some(host) = self.hosts.get_mut(slot as usize) else {
             return;
         };
-        if host.ledger.is_settled() && host.live == 0 {
+        if host.is_complete() {
             host.want(&self.options, self.run_trials);
         }
-        if host.ledger.is_settled() && host.live == 0 {
+        if host.is_complete() {
             self.finish(slot, None, now);
         } else {
             self.wake(slot);

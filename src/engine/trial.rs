@@ -11,6 +11,9 @@ use super::{Note, Reason};
 
 /// How long a lost path is waited for.
 const GIVE_UP: Duration = Duration::from_secs(60);
+/// Silences by which the rate is judged, and the share of them in doubt that slows it.
+const JUDGED: u32 = 48;
+const MOSTLY: f64 = 0.5;
 /// Answering hosts needed before canaries are held against the run as a whole.
 const COMMON: usize = 4;
 
@@ -39,14 +42,15 @@ impl Scanner {
             Kind::Canary { .. } => Duration::ZERO,
             Kind::Port => host.soft_timeout(&self.options) / 32,
         };
-        if let Some(after) = host.path.on_answer(probe.sent, now, spacing) {
+        let found = host.path.on_answer(probe.sent, now, spacing);
+        if let Some(after) = found {
             host.on_path_found(after, now);
             let target = Some(host.target.clone());
             self.note(Note::PathFound { target, after });
         }
-        if self.run_path.on_answer(probe.sent, now, spacing).is_some() {
-            let all: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot as u32).collect();
-            all.into_iter().for_each(|slot| self.wake(slot));
+        let common = self.run_path.on_answer(probe.sent, now, spacing);
+        if found.or(common).is_some() {
+            self.wake_all();
         }
     }
 
@@ -109,7 +113,7 @@ impl Scanner {
         }
         self.run_path.on_canary_lost(probe.sent, now);
         self.trial(probe, false, now);
-        self.wake(probe.host);
+        self.settle_host(probe.host, now);
     }
 
     /// Calls refusals limited when closed canaries are lost and open ones are not.
@@ -141,12 +145,13 @@ impl Scanner {
     /// A trial of the pace of the host and, with others, of the run.
     fn trial(&mut self, probe: &Probe, ok: bool, now: Instant) {
         let host = &mut self.hosts[probe.host as usize];
-        let found = host.pace.on_trial(probe.sent, ok, now);
+        let own_loss = host.trials(self.options.exact).share();
+        let found = host.pace.on_trial(probe.sent, ok, own_loss, now);
         if let Some(found) = found {
             host.path.doubt(found.doubt_from, Moment::end_of(now));
-            // What was lost to sending too fast is not the path's own loss.
-            host.open_trials.lost = 0.0;
-            host.closed_trials.lost = 0.0;
+            // How much is lost at another rate is to be found out anew.
+            host.open_trials = Trials::default();
+            host.closed_trials = Trials::default();
             host.refusals = Trials::default();
             host.accepts = Trials::default();
         }
@@ -160,18 +165,34 @@ impl Scanner {
             return;
         }
         self.run_last_trial = Some(probe.host);
-        if let Some(found) = self.run.on_trial(probe.sent, ok, now) {
+        if let Some(found) = self
+            .run
+            .on_trial(probe.sent, ok, self.run_trials.share(), now)
+        {
             self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
         }
     }
 
+    /// Slows a host down whose silences are mostly in doubt.
+    pub(super) fn judge_rate(&mut self, slot: u32, doubtful: bool, now: Instant) {
+        let host = &mut self.hosts[slot as usize];
+        host.checked += 1;
+        host.doubtful += u32::from(doubtful);
+        if host.checked < JUDGED {
+            return;
+        }
+        let share = f64::from(host.doubtful) / f64::from(host.checked);
+        (host.checked, host.doubtful) = (0, 0);
+        if share > MOSTLY
+            && let Some(found) = host.pace.slow_down(share, now)
+        {
+            self.limit_found(Some(slot), found);
+        }
+    }
+
     fn has_common_path(&self) -> bool {
-        let answering = self
-            .hosts
-            .iter()
-            .filter(|(_, host)| !host.canaries.is_empty());
-        answering.take(COMMON).count() == COMMON
+        self.telling().take(COMMON).count() == COMMON
     }
 
     /// Tells of a limit of a host or of the run.

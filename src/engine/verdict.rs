@@ -65,8 +65,8 @@ pub enum Reason {
     Interrupted,
     /// Unscanned: this machine had no descriptor, port or memory for it, however often it was tried.
     OutOfSockets,
-    /// Unscanned: the host had answered, then nothing of it did for longer than the scan waits, not
-    /// even ports known to answer: silence means nothing there.
+    /// Unscanned: ports known to answer did not either whenever this one was tried, or for longer
+    /// than the scan waits: its silence means nothing.
     PathLost,
     /// Unscanned: this machine has no route to the host, or its interface is down.
     NoRoute,

@@ -2,4 +2,5 @@
 
 mod network;
 mod networks;
+mod random;
 mod run;

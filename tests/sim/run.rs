@@ -14,7 +14,7 @@ use nishad::target::{HostSet, PortSet, TargetSpace};
 use crate::network::Network;
 
 /// Virtual time after which a run counts as hung.
-const HUNG: Duration = Duration::from_secs(600);
+const HUNG: Duration = Duration::from_secs(7_200);
 
 /// What a run came to.
 pub struct Run {
@@ -98,7 +98,12 @@ pub fn run(
             .into_iter()
             .flatten()
             .min();
-        let next = next.expect("the scan is not done and waits for nothing");
+        let next = next.unwrap_or_else(|| {
+            panic!(
+                "the scan is not done and waits for nothing: {:?}",
+                world.scanner
+            )
+        });
         now = now.max(next);
         assert!(
             now - origin < HUNG,
