@@ -3,12 +3,12 @@
 use std::io;
 
 use nix::errno::Errno as Raw;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::net::outcome::Errno;
 
 /// macOS refuses a soft limit above this (OPEN_MAX) even if the hard limit is "unlimited".
-const OPEN_MAX: u64 = 10_240;
+const OPEN_MAX: rlim_t = 10_240;
 
 /// The error's number by name.
 pub(in crate::net) fn errno(error: &io::Error) -> Errno {
@@ -47,7 +47,8 @@ pub(in crate::net) fn errno(error: &io::Error) -> Errno {
 
 /// See [`crate::net::raise_descriptor_limit`].
 pub(in crate::net) fn raise_descriptor_limit(wanted: usize) -> usize {
-    let wanted = wanted as u64;
+    // Signed on FreeBSD.
+    let wanted = rlim_t::try_from(wanted).unwrap_or(rlim_t::MAX);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return usize::MAX;
     };
