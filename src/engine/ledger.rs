@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_silent_port_is_tried_as_often_as_wanted() {
         let mut ledger = Ledger::new(2);
-        let index = ledger.next_fresh().unwrap();
+        let index = ledger.next_fresh().expect("a port");
         for attempt in 1..=3 {
             ledger.start(index);
             assert_eq!(ledger.stage(index), Stage::Window);
@@ -339,7 +339,7 @@ mod tests {
             ledger.start(index);
             ledger.put_back(index);
         }
-        let taken: Vec<_> = (0..7).map(|_| ledger.next_queued().unwrap()).collect();
+        let taken: Vec<_> = (0..7).map(|_| ledger.next_queued().expect("a queued port")).collect();
         assert_eq!(taken, [0, 1, 2, 3, 4, 0, 1]);
         assert_eq!(ledger.made(0), 0);
     }
