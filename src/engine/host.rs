@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::canary::Canaries;
 use super::ledger::Ledger;
 use super::loss::Trials;
-use super::pace::{self, Pace};
+use super::pace::{self, LONG_OUTAGE, Pace};
 use super::path::Path;
 use super::rtt::Rtt;
 use super::{Counts, Options};
@@ -287,9 +287,10 @@ impl Host {
         let lost_at = now.checked_sub(after).unwrap_or(now);
         let busy = lost_at.saturating_duration_since(self.busy_since);
         let hold = now + busy.min(after / HOLD_SHARE);
+        let hold = if after < LONG_OUTAGE { now } else { hold };
         self.hold_until = Some(hold);
         self.busy_since = hold;
-        self.pace.on_path_found(hold);
+        self.pace.on_path_found(after, hold);
     }
 
     /// Works out anew how often a silent port is to be tried.

@@ -339,7 +339,9 @@ mod tests {
             ledger.start(index);
             ledger.put_back(index);
         }
-        let taken: Vec<_> = (0..7).map(|_| ledger.next_queued().expect("a queued port")).collect();
+        let taken: Vec<_> = (0..7)
+            .map(|_| ledger.next_queued().expect("a queued port"))
+            .collect();
         assert_eq!(taken, [0, 1, 2, 3, 4, 0, 1]);
         assert_eq!(ledger.made(0), 0);
     }

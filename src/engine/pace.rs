@@ -3,8 +3,8 @@
 //!
 //! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
 //! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
-//! that are known to answer. While they come back, the window doubles every round trip, or every
-//! 100 ms where nothing answers at all, as behind a default-drop firewall. When a large part of
+//! that are known to answer. While they come back, the window grows fourfold a round trip, or doubles
+//! every 100 ms where nothing answers at all, as behind a default-drop firewall. When a large part of
 //! them stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
 //! then creeps up as long as canaries stay well and drops to what is delivered when they do not.
 //! Loss that is no smaller at a third of the rate has nothing to do with the rate: then it is taken
@@ -35,6 +35,10 @@ const LIFT_AFTER: u32 = 7;
 /// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
 /// is taken as the path's own.
 const OWN_LOSS_AFTER: u32 = 3;
+/// A path that is found again sooner than this was a full queue; one lost for longer than the other
+/// was no passing trouble of a link.
+const QUEUE_DRAINED: Duration = Duration::from_millis(400);
+pub const LONG_OUTAGE: Duration = Duration::from_secs(5);
 /// A found limit is never taken as lower than this, probes a second; at less than twice as much,
 /// loss is no sign of one.
 const RATE_MIN: f64 = 50.0;
@@ -58,6 +62,8 @@ pub struct Pace {
     is_lost: bool,
     /// After a lost path: the window of before, until it is reached again.
     recover_to: Option<f64>,
+    /// Probes a second that got through when the path was lost.
+    delivered: f64,
     next_send: Option<Instant>,
     round_end: Option<Instant>,
     window_was_full: bool,
@@ -116,6 +122,7 @@ impl Pace {
             limit: None,
             is_lost: false,
             recover_to: None,
+            delivered: 0.0,
             next_send: None,
             round_end: None,
             window_was_full: false,
@@ -187,7 +194,7 @@ impl Pace {
         }
         self.window_was_full = false;
         self.bad_in_round = false;
-        let length = round_trip.map_or(ROUND_MAX, |rtt| (rtt * 2).clamp(ROUND_MIN, ROUND_MAX));
+        let length = round_trip.map_or(ROUND_MAX, |rtt| rtt.clamp(ROUND_MIN, ROUND_MAX));
         self.round_end = Some(now + length);
     }
 
@@ -345,21 +352,41 @@ impl Pace {
     }
 
     /// The path is lost.
-    pub fn on_path_lost(&mut self) {
+    pub fn on_path_lost(&mut self, now: Instant) {
         self.is_lost = true;
         self.recover_to = Some(self.recover_to.unwrap_or(0.0).max(self.window));
+        let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
+        let both = self.batches[0].plus(self.batches[1]);
+        self.delivered = answered.max(sent * (1.0 - both.loss()));
     }
 
-    /// The path is found again: begin as at the start. A table of flows that had filled up empties
-    /// as it was filled, so what is sent in the same way finds room.
-    pub fn on_path_found(&mut self, now: Instant) {
+    /// The path is found again, `after` so long.
+    pub fn on_path_found(&mut self, after: Duration, now: Instant) {
         self.is_lost = false;
-        self.window = self.initial;
+        let loss = self.batches[0].plus(self.batches[1]).loss();
         self.batches = [Batch::default(); 2];
         if let Some(limit) = &mut self.limit {
             limit.trials = Batch::default();
             limit.since = now;
             limit.next_look = now + period(None);
+        }
+        if after >= LONG_OUTAGE {
+            // A table of flows that had filled up empties as it was filled: what is sent in the
+            // same way as at the start finds room.
+            self.window = self.initial;
+            return;
+        }
+        self.window = (self.window / 2.0).max(self.initial);
+        if after < QUEUE_DRAINED && self.limit.is_none() {
+            // A queue had filled up, and was empty a moment after sending stopped.
+            let rate = self.delivered.max(RATE_MIN);
+            self.hold(
+                now,
+                rate,
+                loss,
+                self.delivered.max(RATE_MIN),
+                Moment::end_of(now),
+            );
         }
     }
 

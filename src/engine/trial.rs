@@ -107,7 +107,7 @@ impl Scanner {
             host.canaries.on_miss(probe.index);
         }
         if host.path.on_canary_lost(probe.sent, now) {
-            host.pace.on_path_lost();
+            host.pace.on_path_lost(now);
             let target = Some(host.target.clone());
             self.note(Note::PathLost { target });
         }
@@ -134,7 +134,7 @@ impl Scanner {
             host.path.doubt(begin, Moment::end_of(now));
             host.closed_trials = Trials::default();
             host.ledger.forget_silences(host.wanted);
-            host.pace.on_path_found(now);
+            host.pace.on_path_found(Duration::from_secs(1), now);
             host.pace.hold_at_delivery(now);
         }
         let target = host.target.clone();
