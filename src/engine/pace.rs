@@ -65,7 +65,9 @@ pub struct Pace {
     /// Probes a second that got through when the path was lost.
     delivered: f64,
     next_send: Option<Instant>,
-    round_end: Option<Instant>,
+    round_start: Option<Instant>,
+    /// How long a round takes: a round trip, once that is known.
+    round: Duration,
     window_was_full: bool,
     bad_in_round: bool,
     sent: Meter,
@@ -124,7 +126,8 @@ impl Pace {
             recover_to: None,
             delivered: 0.0,
             next_send: None,
-            round_end: None,
+            round_start: None,
+            round: ROUND_MAX,
             window_was_full: false,
             bad_in_round: false,
             sent: Meter::default(),
@@ -179,8 +182,13 @@ impl Pace {
         }
     }
 
-    /// Ends a round of growth when it is due; `round_trip` is its length where known.
-    pub fn on_time(&mut self, now: Instant, round_trip: Option<Duration>, queueing: bool) {
+    /// The round trip takes so long: that is the length of a round.
+    pub fn on_round_trip(&mut self, srtt: Duration) {
+        self.round = srtt.clamp(ROUND_MIN, ROUND_MAX);
+    }
+
+    /// Ends a round of growth when it is due.
+    pub fn on_time(&mut self, now: Instant, queueing: bool) {
         if !self.round_is_over(now) {
             return;
         }
@@ -189,23 +197,25 @@ impl Pace {
             && !queueing
             && !self.is_suspect()
             && self.limit.is_none();
-        if grow && self.round_end.is_some() {
+        if grow && self.round_start.is_some() {
             self.window = (self.window * 2.0).min(self.ceiling);
         }
         self.window_was_full = false;
         self.bad_in_round = false;
-        let length = round_trip.map_or(ROUND_MAX, |rtt| rtt.clamp(ROUND_MIN, ROUND_MAX));
-        self.round_end = Some(now + length);
+        self.round_start = Some(now);
     }
 
     /// Whether [`on_time`](Self::on_time) is due.
     pub fn round_is_over(&self, now: Instant) -> bool {
-        self.round_end.is_none_or(|end| now >= end)
+        self.round_start
+            .is_none_or(|start| now >= start + self.round)
     }
 
     /// When the present round of growth ends, if the window is what holds sending back.
     pub fn round_end(&self) -> Option<Instant> {
-        self.round_end.filter(|_| self.window_was_full)
+        self.round_start
+            .filter(|_| self.window_was_full)
+            .map(|start| start + self.round)
     }
 
     /// A canary sent at `sent` came back, or did not in its time. `own_loss` is what the path has been
@@ -539,7 +549,7 @@ mod tests {
         let t = Instant::now();
         let mut pace = Pace::new(32, 1_000, None);
         for round in 0..20 {
-            pace.on_time(t + round * ROUND_MAX, None, false);
+            pace.on_time(t + round * ROUND_MAX, false);
             while pace.has_room() {
                 pace.on_sent(t + round * ROUND_MAX, true);
             }

@@ -18,8 +18,8 @@ const DOUBTS: usize = 48;
 /// where half of everything is lost; a false alarm costs a round trip.
 const LOST_AFTER: u8 = 4;
 /// Pause between canaries on a lost path: this share of the outage so far, within the bounds, so
-/// that an outage is noticed to be over after at most a 32nd of its length.
-const PAUSE_SHARE: u32 = 32;
+/// that an outage is noticed to be over after at most a 64th of its length.
+const PAUSE_SHARE: u32 = 64;
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
@@ -265,7 +265,7 @@ mod tests {
             path.on_canary_lost(moment(t + n * MS), t + 50 * MS);
         });
         assert_eq!(path.pause(t + 60 * MS, MS), PAUSE_MIN);
-        assert_eq!(path.pause(t + 3200 * MS, MS), 100 * MS);
+        assert_eq!(path.pause(t + 6400 * MS, MS), 100 * MS);
         assert_eq!(path.pause(t + 600_000 * MS, MS), PAUSE_MAX);
     }
 }

@@ -246,7 +246,7 @@ impl Scanner {
     /// The next attempt to start, if one may start now.
     fn send(&mut self, now: Instant) -> Option<Action> {
         self.blocked_until = None;
-        self.run.on_time(now, None, false);
+        self.run.on_time(now, false);
         loop {
             let wait = self
                 .run
@@ -276,7 +276,7 @@ impl Scanner {
             // A host that never answered cannot tell that the path is back: another will.
             let held = lost && host.canaries.is_empty();
             if host.pace.round_is_over(now) {
-                host.pace.on_time(now, host.rtt.srtt(), host.is_queueing());
+                host.pace.on_time(now, host.is_queueing());
             }
             host.scarce = match self.budget.sockets {
                 _ if !full => Duration::ZERO,
