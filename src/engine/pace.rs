@@ -3,7 +3,7 @@
 //!
 //! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
 //! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
-//! that are known to answer. While they come back, the window grows fourfold a round trip, or doubles
+//! that are known to answer. While they come back, the window grows two- to fourfold a round trip, or doubles
 //! every 100 ms where nothing answers at all, as behind a default-drop firewall. When a large part of
 //! them stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
 //! then creeps up as long as canaries stay well and drops to what is delivered when they do not.
@@ -17,6 +17,9 @@ use super::path::Moment;
 /// Without answers the window doubles this often.
 const ROUND_MAX: Duration = Duration::from_millis(100);
 const ROUND_MIN: Duration = Duration::from_millis(5);
+/// Up to this window it grows fourfold a round trip where ports answer, beyond it twofold: what is
+/// opened too far costs sockets.
+const FAST_UNTIL: f64 = 512.0;
 /// A round-trip time of this many shortest ones, plus the allowance for this machine's own turns,
 /// is a queue filling up: no reason to send more at once.
 const QUEUE_FACTOR: u32 = 3;
@@ -70,6 +73,7 @@ pub struct Pace {
     round: Duration,
     window_was_full: bool,
     bad_in_round: bool,
+    answers_in_round: u32,
     sent: Meter,
     answered: Meter,
     batches: [Batch; 2],
@@ -130,6 +134,7 @@ impl Pace {
             round: ROUND_MAX,
             window_was_full: false,
             bad_in_round: false,
+            answers_in_round: 0,
             sent: Meter::default(),
             answered: Meter::default(),
             batches: [Batch::default(); 2],
@@ -173,6 +178,7 @@ impl Pace {
     /// A probe was answered; `queueing` if round trips have become long against the shortest.
     pub fn on_answer(&mut self, now: Instant, queueing: bool) {
         self.answered.count(now);
+        self.answers_in_round += 1;
         if self.limit.is_none()
             && !queueing
             && !self.is_suspect()
@@ -197,6 +203,10 @@ impl Pace {
             && !queueing
             && !self.is_suspect()
             && self.limit.is_none();
+        // Many answers have opened it by themselves; past the start, that is fast enough.
+        let answered = f64::from(self.answers_in_round) > self.window / 4.0;
+        let grow = grow && !(answered && self.window >= FAST_UNTIL);
+        self.answers_in_round = 0;
         if grow && self.round_start.is_some() {
             self.window = (self.window * 2.0).min(self.ceiling);
         }
