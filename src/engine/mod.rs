@@ -2,15 +2,17 @@
 //!
 //! [`Scanner`] is told outcomes and the time and says what to do. Inside it, `probes` knows what is
 //! in flight and `wheel` its deadlines; `host` is one active host with the `ledger` of its ports,
-//! its `rtt`, the `pace` at which it is sent to, the life of its `path` and the `canary` ports that
-//! show it; `loss` turns what was lost into the number of attempts a silent port needs. `settle`
-//! and `finish` are the scanner's reactions to outcomes, deadlines and ends.
+//! its `rtt`, the `pace` at which it is sent to (by what `meter` counts), the life of its `path` and
+//! the `canary` ports that show it; `loss` turns what was lost into the number of attempts a silent
+//! port needs. `settle`, `trial` and `finish` are the scanner's reactions to outcomes, deadlines and
+//! ends.
 
 mod canary;
 mod finish;
 mod host;
 mod ledger;
 mod loss;
+mod meter;
 mod options;
 mod pace;
 mod path;

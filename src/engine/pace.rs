@@ -12,6 +12,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::meter::{Batch, Meter};
 use super::path::Moment;
 
 /// Without answers the window doubles this often.
@@ -95,13 +96,6 @@ struct Limit {
     next_look: Instant,
     raises: u32,
     lowers: u32,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Batch {
-    ok: u32,
-    lost: u32,
-    first_sent: Option<Moment>,
 }
 
 /// A limit found or changed: what a user may want to know, and since when silence means nothing.
@@ -472,76 +466,6 @@ pub fn queueing(srtt: Option<Duration>, min: Option<Duration>) -> bool {
 /// How often a held rate is looked at: a few round trips, time for some canaries.
 fn period(srtt: Option<Duration>) -> Duration {
     (srtt.unwrap_or_default() * 6).max(Duration::from_millis(300))
-}
-
-impl Batch {
-    fn add(&mut self, sent: Moment, ok: bool) {
-        if ok {
-            self.ok += 1;
-        } else {
-            self.lost += 1;
-        }
-        self.first_sent = Some(self.first_sent.map_or(sent, |first| first.min(sent)));
-    }
-    fn len(&self) -> u32 {
-        self.ok + self.lost
-    }
-    fn loss(&self) -> f64 {
-        f64::from(self.lost) / f64::from(self.len().max(1))
-    }
-    fn plus(self, other: Batch) -> Batch {
-        let first_sent = match (self.first_sent, other.first_sent) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        Batch {
-            ok: self.ok + other.ok,
-            lost: self.lost + other.lost,
-            first_sent,
-        }
-    }
-}
-
-/// Events a second over the last one to two buckets of time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Meter {
-    since: Option<Instant>,
-    now: u32,
-    before: Option<u32>,
-}
-
-impl Meter {
-    const BUCKET: Duration = Duration::from_millis(128);
-
-    fn count(&mut self, now: Instant) {
-        self.turn(now);
-        self.now += 1;
-    }
-
-    fn turn(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        let age = now.saturating_duration_since(since);
-        if age >= Self::BUCKET {
-            let skipped = age >= Self::BUCKET * 2;
-            self.before = Some(if skipped { 0 } else { self.now });
-            self.now = 0;
-            let whole = (age.as_nanos() / Self::BUCKET.as_nanos()) as u32;
-            self.since = Some(since + Self::BUCKET * whole);
-        }
-    }
-
-    fn rate(&mut self, now: Instant) -> f64 {
-        self.turn(now);
-        let age = now.saturating_duration_since(self.since.unwrap_or(now));
-        let span = age
-            + if self.before.is_some() {
-                Self::BUCKET
-            } else {
-                Duration::ZERO
-            };
-        f64::from(self.now + self.before.unwrap_or(0))
-            / span.max(Duration::from_millis(10)).as_secs_f64()
-    }
 }
 
 #[cfg(test)]

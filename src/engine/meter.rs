@@ -1,0 +1,86 @@
+//! What the pace measures: trials in batches, and events a second.
+
+use std::time::{Duration, Instant};
+
+use super::path::Moment;
+
+/// Trials looked at together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch {
+    /// Came back.
+    pub ok: u32,
+    /// Did not.
+    pub lost: u32,
+    /// When the first of them was sent.
+    pub first_sent: Option<Moment>,
+}
+
+impl Batch {
+    pub fn add(&mut self, sent: Moment, ok: bool) {
+        if ok {
+            self.ok += 1;
+        } else {
+            self.lost += 1;
+        }
+        self.first_sent = Some(self.first_sent.map_or(sent, |first| first.min(sent)));
+    }
+    pub fn len(&self) -> u32 {
+        self.ok + self.lost
+    }
+    pub fn loss(&self) -> f64 {
+        f64::from(self.lost) / f64::from(self.len().max(1))
+    }
+    pub fn plus(self, other: Batch) -> Batch {
+        let first_sent = match (self.first_sent, other.first_sent) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Batch {
+            ok: self.ok + other.ok,
+            lost: self.lost + other.lost,
+            first_sent,
+        }
+    }
+}
+
+/// Events a second over the last one to two buckets of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meter {
+    since: Option<Instant>,
+    now: u32,
+    before: Option<u32>,
+}
+
+impl Meter {
+    const BUCKET: Duration = Duration::from_millis(128);
+
+    pub fn count(&mut self, now: Instant) {
+        self.turn(now);
+        self.now += 1;
+    }
+
+    pub fn turn(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        let age = now.saturating_duration_since(since);
+        if age >= Self::BUCKET {
+            let skipped = age >= Self::BUCKET * 2;
+            self.before = Some(if skipped { 0 } else { self.now });
+            self.now = 0;
+            let whole = (age.as_nanos() / Self::BUCKET.as_nanos()) as u32;
+            self.since = Some(since + Self::BUCKET * whole);
+        }
+    }
+
+    pub fn rate(&mut self, now: Instant) -> f64 {
+        self.turn(now);
+        let age = now.saturating_duration_since(self.since.unwrap_or(now));
+        let span = age
+            + if self.before.is_some() {
+                Self::BUCKET
+            } else {
+                Duration::ZERO
+            };
+        f64::from(self.now + self.before.unwrap_or(0))
+            / span.max(Duration::from_millis(10)).as_secs_f64()
+    }
+}
