@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Bounds and goals of a scan. `Options::default()` is what the program does without flags.
+/// Bounds and goals of a scan. `Options::default()` is what the program does without flags. A value
+/// that makes no sense (no socket, a timeout of a century) is taken as the nearest that does.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How long an attempt is waited for before it counts as unanswered (the hard deadline).
@@ -41,6 +42,31 @@ impl Default for Options {
             initial_rtt_timeout: Duration::from_millis(400),
             initial_window: 32,
             exact: false,
+        }
+    }
+}
+
+/// Bounds within which deadlines can be added up and a scan comes to its end.
+const TIMEOUT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(3_600));
+const RATE_MIN: f64 = 1e-3;
+
+impl Options {
+    /// The same, each value within what makes sense: timeouts of a millisecond to an hour, a rate of
+    /// at least one a thousand seconds, at least one socket.
+    pub(super) fn within_bounds(self) -> Options {
+        let timeout = |value: Duration| value.clamp(TIMEOUT.0, TIMEOUT.1);
+        Options {
+            timeout: timeout(self.timeout),
+            min_rtt_timeout: timeout(self.min_rtt_timeout),
+            initial_rtt_timeout: timeout(self.initial_rtt_timeout),
+            rate: self
+                .rate
+                .filter(|rate| *rate > 0.0)
+                .map(|rate| rate.max(RATE_MIN)),
+            max_sockets: self.max_sockets.max(1),
+            host_sockets: self.host_sockets.max(1),
+            initial_window: self.initial_window.max(1),
+            ..self
         }
     }
 }

@@ -128,10 +128,11 @@ pub(super) struct Budget {
 impl Scanner {
     /// A scan of `space` within `options`, starting at `now`.
     pub fn new(space: TargetSpace, options: Options, now: Instant) -> Scanner {
-        let sockets = options.max_sockets.max(1);
+        let options = options.within_bounds();
+        let sockets = options.max_sockets;
         let window = options.initial_window.saturating_mul(RUN_WINDOW);
         Scanner {
-            run: Pace::new(window, sockets, options.rate.filter(|rate| *rate > 0.0)),
+            run: Pace::new(window, sockets, options.rate),
             budget: Budget {
                 sockets,
                 credit: 0,

@@ -383,3 +383,31 @@ fn an_unreachable_host_is_given_up_after_confirmation() {
     );
     assert!(out.attempts < 400, "{} attempts", out.attempts);
 }
+
+#[test]
+fn absurd_options_neither_hang_nor_panic() {
+    let absurd = Options {
+        timeout: Duration::MAX,
+        retries: u8::MAX,
+        miss: f64::NAN,
+        rate: Some(f64::INFINITY),
+        max_sockets: usize::MAX,
+        host_sockets: 0,
+        min_rtt_timeout: Duration::MAX,
+        initial_rtt_timeout: Duration::ZERO,
+        initial_window: usize::MAX,
+        exact: true,
+    };
+    let tiny = Options {
+        timeout: Duration::ZERO,
+        retries: 0,
+        miss: -1.0,
+        rate: Some(-0.0),
+        max_sockets: 1,
+        ..absurd.clone()
+    };
+    for options in [absurd, tiny] {
+        let (out, _) = scan_one(host(MS, Port::Closed, 60, 5, 1), 60, options, 1, None);
+        assert_eq!(out.verdicts.len(), 60);
+    }
+}

@@ -196,7 +196,7 @@ impl Driver {
     }
 
     fn check_rate(&mut self, now: Instant) {
-        let Some(rate) = self.options.rate else {
+        let Some(rate) = self.options.rate.filter(|rate| *rate > 0.0) else {
             return;
         };
         self.sends.push_back(now);
