@@ -238,7 +238,7 @@ impl Ledger {
     pub fn forget_silences(&mut self, wanted: u8) {
         for index in 0..self.fresh {
             let port = &mut self.ports[index as usize];
-            port.0 &= !(15 << 3 | 31 << 7);
+            port.0 &= !(15 << 3);
             self.restage(index, wanted);
         }
     }

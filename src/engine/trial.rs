@@ -14,6 +14,9 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// Silences by which the rate is judged, and the share of them in doubt that slows it.
 const JUDGED: u32 = 48;
 const MOSTLY: f64 = 0.5;
+/// Loss, over so many lost trials, at which silence means too little to go on at the same rate.
+const HEAVY: f64 = 0.3;
+const HEAVY_LOST: f64 = 12.0;
 /// Answering hosts needed before canaries are held against the run as a whole.
 const COMMON: usize = 4;
 
@@ -157,6 +160,25 @@ impl Scanner {
         }
         host.want(&self.options, self.run_trials);
         let limited = host.pace.is_limited();
+        let trials = host.trials(self.options.exact);
+        let heavy = trials.share() > HEAVY && trials.lost >= HEAVY_LOST;
+        let found = if found.is_none() && heavy && !limited {
+            // So much is lost that no number of attempts would do; perhaps less is at half the rate.
+            let slower = host.pace.slow_down(trials.share(), now);
+            if slower.is_some() {
+                let begin = Moment {
+                    at: host.started,
+                    order: 0,
+                };
+                host.path.doubt(begin, Moment::end_of(now));
+                host.ledger.forget_silences(host.wanted);
+                host.open_trials = Trials::default();
+                host.closed_trials = Trials::default();
+            }
+            slower
+        } else {
+            found
+        };
         if let Some(found) = found {
             self.limit_found(Some(probe.host), found);
         }
