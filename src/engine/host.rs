@@ -6,7 +6,7 @@ use super::canary::Canaries;
 use super::ledger::Ledger;
 use super::loss::Trials;
 use super::pace::{self, LONG_OUTAGE, Pace};
-use super::path::Path;
+use super::path::{Moment, Path};
 use super::rtt::Rtt;
 use super::{Counts, Options};
 use crate::target::{PortOrder, Target};
@@ -258,6 +258,14 @@ impl Host {
     /// Whether round trips have grown as they do when a queue fills.
     pub fn is_queueing(&self) -> bool {
         pace::queueing(self.rtt.srtt(), self.rtt.min())
+    }
+
+    /// Before the first probe.
+    pub fn begin(&self) -> Moment {
+        Moment {
+            at: self.started,
+            order: 0,
+        }
     }
 
     /// Trials that tell about the path: not refusals that the host holds back.

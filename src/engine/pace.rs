@@ -20,7 +20,7 @@ const ROUND_MAX: Duration = Duration::from_millis(100);
 const ROUND_MIN: Duration = Duration::from_millis(5);
 /// Up to this window it grows fourfold a round trip where ports answer, beyond it twofold: what is
 /// opened too far costs sockets.
-const FAST_UNTIL: f64 = 512.0;
+const FAST_UNTIL: f64 = 1024.0;
 /// A round-trip time of this many shortest ones, plus the allowance for this machine's own turns,
 /// is a queue filling up: no reason to send more at once.
 const QUEUE_FACTOR: u32 = 3;
@@ -72,9 +72,12 @@ pub struct Pace {
     round_start: Option<Instant>,
     /// How long a round takes: a round trip, once that is known.
     round: Duration,
+    /// Whether many hosts share this pace: some that answer soon do not make its rounds short.
+    shared: bool,
     window_was_full: bool,
     bad_in_round: bool,
     answers_in_round: u32,
+    sent_in_round: u32,
     sent: Meter,
     answered: Meter,
     batches: [Batch; 2],
@@ -126,14 +129,24 @@ impl Pace {
             next_send: None,
             round_start: None,
             round: ROUND_MAX,
+            shared: false,
             window_was_full: false,
             bad_in_round: false,
             answers_in_round: 0,
+            sent_in_round: 0,
             sent: Meter::default(),
             answered: Meter::default(),
             batches: [Batch::default(); 2],
             own_loss: 0.0,
             path_loss: 0.0,
+        }
+    }
+
+    /// The same for hosts that share it.
+    pub fn shared(initial: usize, ceiling: usize, bound: Option<f64>) -> Pace {
+        Pace {
+            shared: true,
+            ..Pace::new(initial, ceiling, bound)
         }
     }
 
@@ -155,6 +168,7 @@ impl Pace {
             self.in_window += 1;
         }
         self.sent.count(now);
+        self.sent_in_round += 1;
         if let Some(rate) = self.rate() {
             let due = self
                 .next_send
@@ -182,9 +196,12 @@ impl Pace {
         }
     }
 
-    /// The round trip takes so long: that is the length of a round.
+    /// The round trip takes so long: that is the length of a round, where hosts share the pace only
+    /// while a good part of them answers.
     pub fn on_round_trip(&mut self, srtt: Duration) {
-        self.round = srtt.clamp(ROUND_MIN, ROUND_MAX);
+        if !self.shared || self.answers_in_round >= self.sent_in_round / 4 {
+            self.round = srtt.clamp(ROUND_MIN, ROUND_MAX);
+        }
     }
 
     /// Ends a round of growth when it is due.
@@ -200,7 +217,10 @@ impl Pace {
         // Many answers have opened it by themselves; past the start, that is fast enough.
         let answered = f64::from(self.answers_in_round) > self.window / 4.0;
         let grow = grow && !(answered && self.window >= FAST_UNTIL);
-        self.answers_in_round = 0;
+        if self.shared && self.answers_in_round < self.sent_in_round / 4 {
+            self.round = ROUND_MAX;
+        }
+        (self.answers_in_round, self.sent_in_round) = (0, 0);
         if grow && self.round_start.is_some() {
             self.window = (self.window * 2.0).min(self.ceiling);
         }

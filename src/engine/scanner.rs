@@ -132,7 +132,7 @@ impl Scanner {
         let sockets = options.max_sockets;
         let window = options.initial_window.saturating_mul(RUN_WINDOW);
         Scanner {
-            run: Pace::new(window, sockets, options.rate),
+            run: Pace::shared(window, sockets, options.rate),
             budget: Budget {
                 sockets,
                 credit: 0,

@@ -107,7 +107,9 @@ impl Scanner {
         let from_host = matches!(verdict.state(), State::Open | State::Closed);
         if from_host {
             host.rtt.sample(rtt);
-            host.pace.on_round_trip(host.rtt.srtt().unwrap_or(rtt));
+            let srtt = host.rtt.srtt().unwrap_or(rtt);
+            host.pace.on_round_trip(srtt);
+            self.run.on_round_trip(srtt);
             host.fate.answered = true;
             if host.tells_path(verdict.state() == State::Open, self.options.exact)
                 || !self.options.exact

@@ -130,11 +130,7 @@ impl Scanner {
         if self.options.exact {
             // From here on only refusals tell; what was silent until now may be closed.
             host.path = Path::new();
-            let begin = Moment {
-                at: host.started,
-                order: 0,
-            };
-            host.path.doubt(begin, Moment::end_of(now));
+            host.path.doubt(host.begin(), Moment::end_of(now));
             host.closed_trials = Trials::default();
             host.ledger.forget_silences(host.wanted);
             host.pace.on_path_found(Duration::from_secs(1), now);
@@ -160,25 +156,7 @@ impl Scanner {
         }
         host.want(&self.options, self.run_trials);
         let limited = host.pace.is_limited();
-        let trials = host.trials(self.options.exact);
-        let heavy = trials.share() > HEAVY && trials.lost >= HEAVY_LOST;
-        let found = if found.is_none() && heavy && !limited {
-            // So much is lost that no number of attempts would do; perhaps less is at half the rate.
-            let slower = host.pace.slow_down(trials.share(), now);
-            if slower.is_some() {
-                let begin = Moment {
-                    at: host.started,
-                    order: 0,
-                };
-                host.path.doubt(begin, Moment::end_of(now));
-                host.ledger.forget_silences(host.wanted);
-                host.open_trials = Trials::default();
-                host.closed_trials = Trials::default();
-            }
-            slower
-        } else {
-            found
-        };
+        let found = found.or_else(|| self.slow_heavy_loss(probe.host, now));
         if let Some(found) = found {
             self.limit_found(Some(probe.host), found);
         }
@@ -194,6 +172,23 @@ impl Scanner {
             self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
         }
+    }
+
+    /// Where so much is lost that no number of attempts would do, perhaps less is at half the rate:
+    /// slows the host down and forgets its silences so far.
+    fn slow_heavy_loss(&mut self, slot: u32, now: Instant) -> Option<Found> {
+        let host = &mut self.hosts[slot as usize];
+        let trials = host.trials(self.options.exact);
+        let heavy = trials.share() > HEAVY && trials.lost >= HEAVY_LOST;
+        if !heavy || host.pace.is_limited() {
+            return None;
+        }
+        let slower = host.pace.slow_down(trials.share(), now)?;
+        host.path.doubt(host.begin(), Moment::end_of(now));
+        host.ledger.forget_silences(host.wanted);
+        host.open_trials = Trials::default();
+        host.closed_trials = Trials::default();
+        Some(slower)
     }
 
     /// Slows a host down whose silences are mostly in doubt.
