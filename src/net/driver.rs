@@ -80,6 +80,9 @@ impl Driver<'_> {
                 while self.act() {}
                 break;
             }
+            if !more {
+                self.sockets.close_spare();
+            }
             self.take_events(if more { Duration::ZERO } else { self.wait() })?;
             self.scanner.handle_timeout(self.now);
             more = self.act();

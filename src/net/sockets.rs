@@ -23,6 +23,9 @@ use crate::engine::{Outcome, ProbeId, Reason};
 /// Events taken from the system at once.
 const EVENTS: usize = 1024;
 
+/// Free sockets closed at once.
+const SPARE: usize = 64;
+
 /// Bits of a token that name the place; the others hold the generation.
 const PLACE_BITS: u32 = if usize::BITS >= 64 { 32 } else { 20 };
 
@@ -106,6 +109,19 @@ impl Sockets {
     /// Ends attempt `id` if it is under way.
     pub(super) fn close(&mut self, id: ProbeId) {
         self.table.close(id);
+    }
+
+    /// Closes some of the free sockets if there are more than serve attempts: time to spare is better
+    /// spent on that than the end of the run.
+    pub(super) fn close_spare(&mut self) {
+        for _ in 0..SPARE {
+            let free = self.table.free[0].len() + self.table.free[1].len();
+            if free <= self.table.places.len() / 2 {
+                return;
+            }
+            let family = usize::from(self.table.free[0].len() < self.table.free[1].len());
+            self.table.shed(family);
+        }
     }
 
     /// Waits for events for at most `timeout`; whether there may be more than were taken. An

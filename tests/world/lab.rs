@@ -220,6 +220,9 @@ fn dropped() -> Result<u64, String> {
         .ok_or_else(|| format!("cannot read the device's counters: {line}"))
 }
 
+/// How long nothing has come before the world sleeps, nanoseconds.
+const SPIN: Time = 50_000;
+
 /// Moves packets between the kernel and the world until told to stop.
 fn serve(world: &World, seed: u64, tun: &Tun, stop: &AtomicBool) -> Result<Tally, String> {
     // The default slack of 50 µs would be added to every round-trip time.
@@ -229,11 +232,16 @@ fn serve(world: &World, seed: u64, tun: &Tun, stop: &AtomicBool) -> Result<Tally
     let mut sim = Sim::new(world, seed);
     let mut out = Vec::with_capacity(2048);
     let mut packet = [0; 2048];
+    let mut active = 0;
     while !stop.load(Ordering::Acquire) {
         let mut idle = false;
+        let mut any = false;
         for _ in 0..BATCH {
             match tun.recv(&mut packet) {
-                Ok(length) => sim.take(clock(), &packet[..length]),
+                Ok(length) => {
+                    any = true;
+                    sim.take(clock(), &packet[..length]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     idle = true;
                     break;
@@ -242,7 +250,12 @@ fn serve(world: &World, seed: u64, tun: &Tun, stop: &AtomicBool) -> Result<Tally
             }
         }
         sim.run(clock(), &mut out, |packet| tun.send(packet).is_ok());
-        if idle {
+        let now = clock();
+        if any {
+            active = now;
+        }
+        // While packets come in a stream the scanner's kernel need not wake this thread for each.
+        if idle && now - active > SPIN {
             sleep(tun, sim.next().map(|next| next.saturating_sub(clock())))?;
         }
     }
