@@ -94,6 +94,11 @@ impl Canaries {
         None
     }
 
+    /// Indices of the ports kept, and whether they are open.
+    pub fn all(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.kept.iter().map(|canary| (canary.index, canary.open))
+    }
+
     /// Numbers the canary that is asked now.
     pub fn number(&mut self) -> u32 {
         let number = self.results.next;

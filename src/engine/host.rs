@@ -42,6 +42,8 @@ pub const ACCEPTS_ALL: u32 = 32;
 /// The state of a host.
 #[derive(Debug)]
 pub struct Host {
+    /// Its position in the run.
+    pub position: u64,
     pub target: Target,
     pub order: PortOrder,
     pub ledger: Ledger,
@@ -120,6 +122,7 @@ pub enum Next {
 
 impl Host {
     pub fn new(
+        position: u64,
         target: Target,
         order: PortOrder,
         ports: u32,
@@ -127,6 +130,7 @@ impl Host {
         now: Instant,
     ) -> Host {
         Host {
+            position,
             target,
             order,
             ledger: Ledger::new(ports),

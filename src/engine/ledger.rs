@@ -40,6 +40,9 @@ pub const MAX_MADE: u8 = 31;
 /// Most attempts of a port parked at once: three bits.
 pub const MAX_PARKED: u8 = 7;
 
+/// Stands for a port with its verdict where others have their silences counted.
+const MARK_DONE: u8 = 15;
+
 impl Port {
     fn stage(self) -> Stage {
         // Only `with_stage` writes these bits, from a Stage; the last one stands for the two values it never writes.
@@ -89,6 +92,51 @@ impl Ledger {
     /// Number of ports.
     pub fn len(&self) -> u32 {
         self.ports.len() as u32
+    }
+
+    /// Ports tried: those with an index below this.
+    pub fn tried(&self) -> u32 {
+        self.fresh
+    }
+
+    /// Ports that have their verdict.
+    pub fn done(&self) -> u32 {
+        self.done
+    }
+
+    /// Four bits for each port tried, two ports a byte: [`MARK_DONE`], or the attempts that count as
+    /// silent.
+    pub fn marks(&self) -> Vec<u8> {
+        let mark = |port: &Port| match port.stage() {
+            Stage::Done => MARK_DONE,
+            _ => port.counted().min(MARK_DONE - 1),
+        };
+        let pair = |pair: &[Port]| mark(&pair[0]) | pair.get(1).map_or(0, mark) << 4;
+        self.ports[..self.fresh as usize]
+            .chunks(2)
+            .map(pair)
+            .collect()
+    }
+
+    /// The ports that [`marks`](Self::marks) tells of, those without a verdict wanting an attempt,
+    /// and others up to `len`; `None` if it tells of more or fewer than `tried`.
+    pub fn restore(len: u32, tried: u32, marks: &[u8]) -> Option<Ledger> {
+        if tried > len || marks.len() != tried.div_ceil(2) as usize {
+            return None;
+        }
+        let mut ledger = Ledger::new(len);
+        ledger.fresh = tried;
+        for index in 0..tried {
+            let mark = marks[index as usize / 2] >> (index % 2 * 4) & 15;
+            if mark == MARK_DONE {
+                ledger.finish(index);
+            } else {
+                let mark = u16::from(mark);
+                ledger.ports[index as usize].0 |= mark << 3 | mark << 7;
+                ledger.set_stage(index, Stage::Queued);
+            }
+        }
+        Some(ledger)
     }
 
     /// Takes the next port that was never tried.

@@ -9,12 +9,14 @@
 //! Having found n open ports with k attempts each, one expects n E/(1 - E) more to have been missed,
 //! E = E[p^k]. One more is added to n for the host whose only open port is the missed one.
 
+use serde::{Deserialize, Serialize};
+
 /// The prior: a loss of 2% on average, most of the weight near none. Beta(0.1, 4.9).
 const PRIOR_LOST: f64 = 0.1;
 const PRIOR_OK: f64 = 4.9;
 
 /// Attempts that were answered and that were lost.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trials {
     /// Answered attempts.
     pub ok: f64,

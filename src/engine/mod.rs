@@ -21,11 +21,14 @@ mod report;
 mod rtt;
 mod scanner;
 mod settle;
+mod snapshot;
 mod trial;
 mod verdict;
 mod wheel;
 
+pub use loss::Trials;
 pub use options::Options;
 pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
 pub use scanner::{Action, Outcome, ProbeId, Scanner, Summary};
+pub use snapshot::{HostSnapshot, Snapshot, SnapshotError};
 pub use verdict::{Counts, Reason, State, Verdict};

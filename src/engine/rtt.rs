@@ -45,6 +45,18 @@ impl Rtt {
         self.smoothed = Some(next);
     }
 
+    /// Smoothed round-trip time, its variation and the shortest sample.
+    pub fn parts(&self) -> Option<[Duration; 3]> {
+        self.smoothed.map(|s| [s.srtt, s.rttvar, s.min])
+    }
+
+    /// The same from its [`parts`](Self::parts); nothing if they are no round-trip times.
+    pub fn from_parts(parts: Option<[Duration; 3]>) -> Rtt {
+        let sound = parts.filter(|parts| parts.iter().all(|part| *part <= KERNEL_RTO));
+        let smoothed = sound.map(|[srtt, rttvar, min]| Smoothed { srtt, rttvar, min });
+        Rtt { smoothed }
+    }
+
     /// The smoothed round-trip time, once there is a sample.
     pub fn srtt(&self) -> Option<Duration> {
         self.smoothed.map(|s| s.srtt)

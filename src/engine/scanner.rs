@@ -60,6 +60,9 @@ pub enum Action {
     },
     /// Hand this to the user.
     Report(Report),
+    /// The run ends before its time: whoever keeps a [`Snapshot`](super::Snapshot) takes it now,
+    /// before what has no verdict becomes unscanned.
+    Ending,
 }
 
 /// How an attempt ended, as far as the system tells.
@@ -105,6 +108,8 @@ pub struct Scanner {
     blocked_until: Option<Instant>,
     /// Why the run ends before its time.
     pub(super) ending: Option<Reason>,
+    /// Whether that was told, as [`Action::Ending`].
+    ending_told: bool,
     pub(super) counts: Counts,
     pub(super) attempts: u64,
     /// Product over the hosts of the chance that nothing was missed on them.
@@ -154,6 +159,7 @@ impl Scanner {
             run_last_trial: None,
             blocked_until: None,
             ending: None,
+            ending_told: false,
             counts: Counts::default(),
             attempts: 0,
             none_missed: None,
@@ -168,6 +174,9 @@ impl Scanner {
                 return Some(action);
             }
             if let Some(reason) = self.ending {
+                if !std::mem::replace(&mut self.ending_told, true) {
+                    return Some(Action::Ending);
+                }
                 if !self.end_one(reason, now) {
                     return None;
                 }
@@ -344,10 +353,17 @@ impl Scanner {
     fn begin(&mut self, now: Instant) -> u32 {
         let position = self.next_host;
         self.next_host += 1;
-        let (target, order) = (self.space.host(position), self.space.port_order(position));
-        let mut host = Host::new(target, order, self.space.ports(), &self.options, now);
+        let mut host = self.make_host(position, now);
         host.is_ready = true;
         self.hosts.insert(host) as u32
+    }
+
+    /// The host at `position`, untouched.
+    pub(super) fn make_host(&self, position: u64, now: Instant) -> Host {
+        let target = self.space.host(position);
+        let order = self.space.port_order(position);
+        let ports = self.space.ports();
+        Host::new(position, target, order, ports, &self.options, now)
     }
 
     /// Starts an attempt of the host in `slot`.

@@ -134,6 +134,7 @@ impl Driver<'_> {
                 }
                 Some(Action::Close { id }) => self.sockets.close(id),
                 Some(Action::Report(report)) => self.tell(Event::Report(report)),
+                Some(Action::Ending) => {}
             }
         }
         true

@@ -191,6 +191,7 @@ impl Driver {
                     );
                 }
                 Action::Report(report) => self.report(report, now),
+                Action::Ending => {}
             }
         }
     }
