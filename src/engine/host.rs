@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::away::Away;
 use super::canary::Canaries;
 use super::ledger::Ledger;
 use super::loss::Trials;
@@ -63,6 +64,8 @@ pub struct Host {
     /// Whether it is in the queue of hosts that may have something to send.
     pub is_ready: bool,
     pub pause_until: Option<Instant>,
+    /// This machine has lost its route to it.
+    pub away: Option<Away>,
     /// Only canaries are sent until then: the path was just found again.
     pub hold_until: Option<Instant>,
     /// Since when ports have been tried without the path being lost.
@@ -148,6 +151,7 @@ impl Host {
             asked: Vec::new(),
             is_ready: false,
             pause_until: None,
+            away: None,
             hold_until: None,
             busy_since: now,
             wanted: least_attempts(options),

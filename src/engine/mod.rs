@@ -8,6 +8,7 @@
 //! with a rate of their own. `settle`, `trial` and `finish` are the scanner's reactions to outcomes, deadlines and
 //! ends.
 
+mod away;
 mod canary;
 mod finish;
 mod host;
@@ -33,5 +34,5 @@ pub use loss::Trials;
 pub use options::Options;
 pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
 pub use scanner::{Action, Outcome, ProbeId, Scanner, Summary};
-pub use snapshot::{HostSnapshot, Snapshot, SnapshotError};
+pub use snapshot::{HostSnapshot, LateHost, Snapshot, SnapshotError};
 pub use verdict::{Counts, Reason, State, Verdict};

@@ -28,6 +28,9 @@ pub struct Options {
     pub initial_rtt_timeout: Duration,
     /// Probes in the window of a host at the start.
     pub initial_window: usize,
+    /// How long a network that has gone away, or a path on which nothing answers any more, is waited
+    /// for.
+    pub give_up: Duration,
     /// Probe ports that a limit on refusals hides at the rate it allows, to tell closed from filtered.
     pub exact: bool,
 }
@@ -45,6 +48,7 @@ impl Default for Options {
             min_rtt_timeout: Duration::from_millis(20),
             initial_rtt_timeout: Duration::from_millis(400),
             initial_window: 32,
+            give_up: Duration::from_secs(60),
             exact: false,
         }
     }

@@ -124,6 +124,23 @@ pub enum Note {
         /// How long it was silent.
         after: Duration,
     },
+    /// This machine has no route any more where it had one: sending stops until it has.
+    NetworkGone {
+        /// The first host that could not be sent to.
+        target: Target,
+    },
+    /// This machine can send again.
+    NetworkBack {
+        /// The host that shows it.
+        target: Target,
+        /// How long it could not.
+        after: Duration,
+    },
+    /// Nobody looked at the answers for a while: the process was stopped, or the machine slept.
+    Gap {
+        /// How long.
+        length: Duration,
+    },
     /// Refusals dry up while open ports answer: the host limits them.
     RefusalsLimited {
         /// The host.
@@ -222,6 +239,19 @@ impl std::fmt::Display for Note {
                 "{}: canary answers again after {:.2} s, silences since are tried again",
                 Whose(target),
                 after.as_secs_f64()
+            ),
+            Note::NetworkGone { target } => {
+                write!(f, "{target}: no route any more, waiting for the network")
+            }
+            Note::NetworkBack { target, after } => write!(
+                f,
+                "{target}: can be sent to again after {:.2} s, silences since are tried again",
+                after.as_secs_f64()
+            ),
+            Note::Gap { length } => write!(
+                f,
+                "stopped or asleep for {:.1} s; what was silent meanwhile is tried again",
+                length.as_secs_f64()
             ),
             Note::RefusalsLimited { target } => write!(
                 f,

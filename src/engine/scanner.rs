@@ -112,6 +112,10 @@ pub struct Scanner {
     pub(super) run_trials: Trials,
     pub(super) run_last_trial: Option<u32>,
     pub(super) budget: Budget,
+    /// Hosts that this machine has lost its route to.
+    pub(super) away: usize,
+    /// When the last stretch ended in which nobody looked at what came.
+    pub(super) gap_end: Option<Instant>,
     /// What keeps everything from being sent, as of the last [`poll_action`](Self::poll_action).
     blocked_until: Option<Instant>,
     /// Why the run ends before its time.
@@ -167,6 +171,8 @@ impl Scanner {
             run_path: Path::new(),
             run_trials: Trials::default(),
             run_last_trial: None,
+            away: 0,
+            gap_end: None,
             blocked_until: None,
             ending: None,
             ending_told: false,
@@ -379,7 +385,8 @@ impl Scanner {
         let ports = self.space.ports().max(1);
         let most = (ACTIVE_PORTS / ports).clamp(ACTIVE_MIN, ACTIVE_MAX);
         let nets = self.nets.as_ref().is_none_or(Nets::has_room);
-        self.next_host < self.total_hosts() && self.hosts.len() < most as usize && nets
+        let some = self.next_host < self.total_hosts() && self.hosts.len() < most as usize;
+        some && nets && !self.all_away()
     }
 
     /// Begins the next host; its slot.

@@ -97,6 +97,7 @@ impl Scanner {
     /// Something answered the attempt.
     fn answered(&mut self, key: u32, verdict: Verdict, now: Instant) {
         let probe = self.remove(key);
+        self.is_sent(&probe, now);
         let host = &mut self.hosts[probe.host as usize];
         let rtt = now.saturating_duration_since(probe.sent.at);
         let verdict = Verdict {
@@ -106,7 +107,9 @@ impl Scanner {
         };
         let from_host = matches!(verdict.state(), State::Open | State::Closed);
         if from_host {
-            host.rtt.sample(rtt);
+            if self.gap_end.is_none_or(|end| probe.sent.at > end) {
+                host.rtt.sample(rtt);
+            }
             let srtt = host.rtt.srtt().unwrap_or(rtt);
             host.pace.on_round_trip(srtt);
             self.run.on_round_trip(srtt);
@@ -235,6 +238,9 @@ impl Scanner {
             return self.settle_host(probe.host, now);
         }
         let probe = self.put_back(key);
+        if reason == Reason::NoRoute && self.has_gone(probe.host, now) {
+            return;
+        }
         let host = &mut self.hosts[probe.host as usize];
         let first = *host.fate.first.get_or_insert(now);
         host.fate.signs += 1;
@@ -282,6 +288,7 @@ impl Scanner {
     /// The answer should have come by now: the next attempt may start, this one waits on.
     fn soft_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
         self.probes.park(key);
+        self.is_sent(&probe, now);
         let host = &mut self.hosts[probe.host as usize];
         let check = now + host.soft_timeout(&self.options) / 2 + CHECK_AFTER;
         self.deadlines

@@ -6,6 +6,7 @@
 //! was learned of a host (ports that answer, loss, round-trip time) is kept too; how much its path
 //! bears is found out anew.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use super::loss::Trials;
 use super::rtt::Rtt;
 use super::scanner::Scanner;
 use super::{Counts, Options};
-use crate::target::TargetSpace;
+use crate::target::{Target, TargetSpace};
 
 /// A run at one moment. It fits the [`TargetSpace`] it was made with, and no other: who keeps it
 /// keeps what tells the two apart.
@@ -26,6 +27,8 @@ use crate::target::TargetSpace;
 pub struct Snapshot {
     /// Position of the next host to begin: those before it are finished, or active.
     pub next_host: u64,
+    /// Hosts added while the run went on, in the order in which they came.
+    pub late: Vec<LateHost>,
     /// Hosts begun and not finished.
     pub hosts: Vec<HostSnapshot>,
     /// Verdicts reported so far, those on ports of active hosts included.
@@ -38,6 +41,18 @@ pub struct Snapshot {
     pub silent_hosts: u64,
     /// Trials of the run's loss.
     pub trials: Trials,
+}
+
+/// A host that was added while the run went on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LateHost {
+    /// Its address.
+    pub addr: IpAddr,
+    /// IPv6 scope of a link-local address, else 0.
+    pub scope_id: u32,
+    /// The name it was given by.
+    pub name: Option<String>,
 }
 
 /// An active host.
@@ -89,6 +104,7 @@ impl Scanner {
         }
         Some(Snapshot {
             next_host: self.next_host,
+            late: self.late.all().iter().map(LateHost::from).collect(),
             hosts: self.hosts.iter().map(|(_, host)| host.snapshot()).collect(),
             counts: self.counts,
             attempts: self.attempts,
@@ -109,6 +125,9 @@ impl Scanner {
         now: Instant,
     ) -> Result<Scanner, SnapshotError> {
         let mut scanner = Scanner::new(space, options, now);
+        for late in &snapshot.late {
+            scanner.add_host(late.into());
+        }
         if snapshot.next_host > scanner.total_hosts() {
             return Err(SnapshotError::OtherRun);
         }
@@ -197,6 +216,26 @@ impl Host {
             self.unlikely_silent,
         ] = saved.unlikely;
         Some(())
+    }
+}
+
+impl From<&Target> for LateHost {
+    fn from(target: &Target) -> LateHost {
+        LateHost {
+            addr: target.addr,
+            scope_id: target.scope_id,
+            name: target.name.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&LateHost> for Target {
+    fn from(late: &LateHost) -> Target {
+        Target {
+            addr: late.addr,
+            scope_id: late.scope_id,
+            name: late.name.as_deref().map(Into::into),
+        }
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::Note;
 use super::loss::Trials;
 use super::pace::Found;
 use super::path::{Moment, Path};
 use super::probes::{Kind, Probe};
 use super::scanner::Scanner;
-use super::{Note, Reason};
 
-/// How long a lost path is waited for.
-const GIVE_UP: Duration = Duration::from_secs(60);
 /// Silences by which the rate is judged, and the share of them in doubt that slows it.
 const JUDGED: u32 = 48;
 const MOSTLY: f64 = 0.5;
@@ -31,10 +29,7 @@ impl Scanner {
             host.path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(Some(slot), found);
         }
-        let lost = self.hosts[slot as usize].path.lost_since();
-        if lost.is_some_and(|since| now.saturating_duration_since(since) >= GIVE_UP) {
-            self.give_up(slot, Reason::PathLost, now);
-        }
+        self.check_outage(slot, now);
     }
 
     /// The path to a host was alive at `sent`.

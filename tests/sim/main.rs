@@ -4,5 +4,7 @@ mod late;
 mod nets;
 mod network;
 mod networks;
+mod outage;
 mod random;
+mod resume;
 mod run;

@@ -164,6 +164,8 @@ pub struct Network {
     pub hosts: HashMap<IpAddr, HostModel>,
     pub link: Option<Link>,
     pub shortages: Vec<Shortage>,
+    /// From second to second, this machine has no route to these hosts, to any if there are none.
+    pub gone: Vec<(f64, f64, Vec<IpAddr>)>,
     pub rng: Rng,
     origin: Instant,
     /// What comes back, by time.
@@ -187,6 +189,7 @@ impl Network {
             hosts: HashMap::new(),
             link: None,
             shortages: Vec::new(),
+            gone: Vec::new(),
             rng: Rng(seed),
             origin,
             pending: BinaryHeap::new(),
@@ -212,6 +215,9 @@ impl Network {
         if let Some(shortage) = self.shortages.iter().find(short) {
             return Some(Outcome::Fault(shortage.fault));
         }
+        if self.is_gone(at, addr) {
+            return Some(Outcome::Unsendable(Reason::NoRoute));
+        }
         self.syn(at, id, addr, port);
         self.push(
             at + Duration::from_millis(1_003),
@@ -219,6 +225,18 @@ impl Network {
             Event::Again(addr, port, 1),
         );
         None
+    }
+
+    fn is_gone(&self, at: Duration, addr: IpAddr) -> bool {
+        let at = at.as_secs_f64();
+        self.gone.iter().any(|(from, to, hosts)| {
+            (*from..*to).contains(&at) && (hosts.is_empty() || hosts.contains(&addr))
+        })
+    }
+
+    /// Whoever waited for what is under way is gone.
+    pub fn forget(&mut self) {
+        self.pending.clear();
     }
 
     /// When something comes back next.
@@ -240,7 +258,11 @@ impl Network {
                 return None;
             }
             let Reverse((at, _, id, event)) = self.pending.pop()?;
-            if !open(id) {
+            if !open(id)
+                || self.gone.iter().any(|(from, to, hosts)| {
+                    hosts.is_empty() && (*from..*to).contains(&at.as_secs_f64())
+                })
+            {
                 continue;
             }
             match event {

@@ -397,6 +397,7 @@ fn absurd_options_neither_hang_nor_panic() {
         min_rtt_timeout: Duration::MAX,
         initial_rtt_timeout: Duration::ZERO,
         initial_window: usize::MAX,
+        give_up: Duration::MAX,
         exact: true,
     };
     let tiny = Options {

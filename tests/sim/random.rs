@@ -14,9 +14,9 @@ const NETWORKS: u64 = 1_000;
 
 /// What many networks came to.
 #[derive(Debug, Default)]
-struct Tally {
-    open: u64,
-    missed: u64,
+pub struct Tally {
+    pub open: u64,
+    pub missed: u64,
     unknown: u64,
     unscanned: u64,
     closed: u64,
@@ -109,6 +109,11 @@ fn tell(seed: u64) {
 
 fn check(seed: u64, tally: &mut Tally) {
     let (out, network) = scan(seed);
+    judge(seed, &out, &network, tally);
+}
+
+/// Compares what was said with what is so.
+pub fn judge(seed: u64, out: &Run, network: &Network, tally: &mut Tally) {
     tally.attempts += out.attempts;
     tally.planned += out.verdicts.len() as u64;
     for ((ip, port), verdict) in &out.verdicts {
@@ -169,7 +174,7 @@ fn scan(seed: u64) -> (Run, Network) {
     (out, network)
 }
 
-fn setup(seed: u64) -> (TargetSpace, Options, Network, Instant) {
+pub fn setup(seed: u64) -> (TargetSpace, Options, Network, Instant) {
     let mut rng = Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let origin = Instant::now();
     let mut network = Network::new(origin, seed);

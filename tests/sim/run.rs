@@ -27,6 +27,10 @@ pub struct Run {
     pub attempts: u64,
     pub attempts_on: HashMap<(IpAddr, u16), u32>,
     pub peak_sockets: usize,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Attempts that were under way when the process was killed.
+    pub cut_off: u64,
     /// Where each attempt went, in their order.
     pub order: Vec<IpAddr>,
     pub summary: Summary,
@@ -82,6 +86,24 @@ pub fn run(
     run_with(space, options, network, origin, interrupt_at, None)
 }
 
+/// The process is killed at these turns of the loop; it had saved itself some turns before, and is
+/// started again from that at once.
+pub struct Kill {
+    pub saved: u64,
+    pub killed: u64,
+}
+
+/// Runs a scan to its end through `kills`, in order. How often the turns were is counted too.
+pub fn run_killed(
+    space: TargetSpace,
+    options: Options,
+    network: &mut Network,
+    origin: Instant,
+    kills: Vec<Kill>,
+) -> Run {
+    play(space, options, network, origin, None, None, kills.into())
+}
+
 /// The same with hosts that become known while it runs, each at its time, and the end of that: as
 /// many as may come.
 pub fn run_with(
@@ -92,11 +114,32 @@ pub fn run_with(
     interrupt_at: Option<Duration>,
     late: Option<Late>,
 ) -> Run {
+    play(
+        space,
+        options,
+        network,
+        origin,
+        interrupt_at,
+        late,
+        VecDeque::new(),
+    )
+}
+
+fn play(
+    space: TargetSpace,
+    options: Options,
+    network: &mut Network,
+    origin: Instant,
+    interrupt_at: Option<Duration>,
+    late: Option<Late>,
+    mut kills: VecDeque<Kill>,
+) -> Run {
+    let mut saved = None;
     let mut planned = space.planned();
     let ports = u64::from(space.ports());
     let mut late = late.map(|late| (VecDeque::from(late.hosts), late.end));
     let mut world = Driver {
-        scanner: Scanner::new(space, options.clone(), origin),
+        scanner: Scanner::new(space.clone(), options.clone(), origin),
         options,
         origin,
         open: HashMap::new(),
@@ -112,6 +155,8 @@ pub fn run_with(
             notes: Vec::new(),
             elapsed: Duration::ZERO,
             attempts: 0,
+            turns: 0,
+            cut_off: 0,
             attempts_on: HashMap::new(),
             peak_sockets: 0,
             order: Vec::new(),
@@ -138,8 +183,25 @@ pub fn run_with(
             }
         }
         world.act(network, now);
+        world.out.turns += 1;
+        if kills
+            .front()
+            .is_some_and(|kill| world.out.turns == kill.saved)
+        {
+            saved = Some(world.save());
+        }
         if world.scanner.is_done() {
             break;
+        }
+        if kills
+            .front()
+            .is_some_and(|kill| world.out.turns >= kill.killed)
+            && let Some(saved) = saved.take()
+        {
+            kills.pop_front();
+            network.forget();
+            world.restart(space.clone(), saved, now);
+            continue;
         }
         let more = late.as_ref().map(|(hosts, end)| {
             let next = hosts.front().map_or(*end, |(at, _)| *at);
@@ -212,7 +274,43 @@ struct Driver {
     out: Run,
 }
 
+/// What a process leaves when it is killed: its checkpoint, and the output up to that.
+struct Saved {
+    snapshot: String,
+    verdicts: HashMap<(IpAddr, u16), Verdict>,
+    hosts: Vec<HostReport>,
+}
+
 impl Driver {
+    fn save(&self) -> Saved {
+        let snapshot = self
+            .scanner
+            .snapshot()
+            .expect("all reports have been polled");
+        Saved {
+            snapshot: serde_json::to_string(&snapshot).expect("it can be written"),
+            verdicts: self.out.verdicts.clone(),
+            hosts: self.out.hosts.clone(),
+        }
+    }
+
+    fn restart(&mut self, space: TargetSpace, saved: Saved, now: Instant) {
+        let snapshot = serde_json::from_str(&saved.snapshot).expect("it can be read");
+        self.scanner = Scanner::resume(space, self.options.clone(), &snapshot, now)
+            .expect("it fits the run that it was taken of");
+        assert_eq!(
+            self.scanner.snapshot().expect("nothing is reported yet"),
+            snapshot,
+            "nothing is lost by saving and taking up"
+        );
+        self.out.cut_off += self.open.len() as u64;
+        self.open.clear();
+        self.open_of.clear();
+        self.used.clear();
+        self.out.verdicts = saved.verdicts;
+        self.out.hosts = saved.hosts;
+    }
+
     fn act(&mut self, network: &mut Network, now: Instant) {
         let mut steps = 0u64;
         while let Some(action) = self.scanner.poll_action(now) {
