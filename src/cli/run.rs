@@ -110,6 +110,7 @@ impl View {
                 self.screen.progress(Instant::now(), &progress);
                 true
             }
+            Event::Snapshot(_) => false,
             Event::Report(report) => {
                 if let Report::Note(note) = &report {
                     self.note(note);

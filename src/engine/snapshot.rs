@@ -114,6 +114,11 @@ impl Scanner {
         })
     }
 
+    /// Whether the run is being ended before its time.
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
     /// A scan that goes on where `snapshot` was taken; `space` and `options` are those of then.
     ///
     /// # Errors

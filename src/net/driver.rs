@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::feed::{Feed, Taken};
 use super::sockets::Sockets;
-use super::{Event, RunReport, ScanError, limits, sys};
-use crate::engine::{Action, Options, Scanner};
-use crate::target::TargetSpace;
+use super::watch::Watch;
+use super::{Event, RunReport, Scan, ScanError, limits, sys};
+use crate::engine::{Action, Scanner};
 
 /// Connections started a turn: few enough (about a millisecond of connect() calls) that answers are
 /// seen soon after they arrive and round-trip times stay true.
@@ -40,12 +40,17 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// See [`super::scan`].
 pub(super) fn run(
-    space: TargetSpace,
-    mut options: Options,
-    feed: Option<Feed>,
+    scan: Scan,
     cancel: &AtomicBool,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
+    let Scan {
+        space,
+        mut options,
+        feed,
+        resume,
+        snapshots,
+    } = scan;
     let mut sockets = Sockets::new(1, sys::REUSE).map_err(ScanError::Poll)?;
     if let Some(feed) = &feed {
         feed.wakes(sockets.waker().map_err(ScanError::Poll)?);
@@ -54,7 +59,10 @@ pub(super) fn run(
     options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
     sockets.set_capacity(options.max_sockets);
     let now = Instant::now();
-    let mut scanner = Scanner::new(space, options, now);
+    let mut scanner = match resume {
+        Some(snapshot) => Scanner::resume(space, options, &snapshot, now)?,
+        None => Scanner::new(space, options, now),
+    };
     scanner.expect_hosts(feed.is_some());
     let mut driver = Driver {
         scanner,
@@ -62,6 +70,9 @@ pub(super) fn run(
         feed,
         observe,
         now,
+        watch: Watch::start(now),
+        snapshots,
+        saved: now,
         told: now,
         stopped: false,
     };
@@ -77,6 +88,10 @@ struct Driver<'a> {
     observe: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
     /// The last reading of the clock.
     now: Instant,
+    watch: Watch,
+    /// How often a snapshot is wanted, and when the last one was handed out.
+    snapshots: Option<Duration>,
+    saved: Instant,
     /// When progress was told last.
     told: Instant,
     /// `observe` wants no more.
@@ -99,6 +114,10 @@ impl Driver<'_> {
             self.scanner.handle_timeout(self.now);
             more = self.take_hosts() | self.act();
             self.tell_progress();
+            self.save_if_due();
+        }
+        if self.snapshots.is_some() && !self.scanner.is_ending() {
+            self.save();
         }
         Ok(())
     }
@@ -134,6 +153,9 @@ impl Driver<'_> {
 
     fn take_events(&mut self, timeout: Duration) -> io::Result<()> {
         let mut full = self.sockets.wait(timeout)?;
+        if let Some((from, to)) = self.watch.gap(timeout) {
+            self.scanner.handle_gap(from, to);
+        }
         for _ in 0..FULL_QUEUES {
             self.now = Instant::now();
             let (scanner, now) = (&mut self.scanner, self.now);
@@ -167,10 +189,28 @@ impl Driver<'_> {
                 }
                 Some(Action::Close { id }) => self.sockets.close(id),
                 Some(Action::Report(report)) => self.tell(Event::Report(report)),
+                Some(Action::Ending) if self.snapshots.is_some() => self.save(),
                 Some(Action::Ending) => {}
             }
         }
         true
+    }
+
+    fn save_if_due(&mut self) {
+        let due = self
+            .snapshots
+            .is_some_and(|every| self.now.saturating_duration_since(self.saved) >= every);
+        if due {
+            self.save();
+        }
+    }
+
+    /// Hands out a snapshot, unless reports wait to be polled: then it is the next turn's.
+    fn save(&mut self) {
+        if let Some(snapshot) = self.scanner.snapshot() {
+            self.saved = self.now;
+            self.tell(Event::Snapshot(Box::new(snapshot)));
+        }
     }
 
     fn tell_progress(&mut self) {

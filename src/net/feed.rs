@@ -8,7 +8,7 @@ use mio::Waker;
 use crate::target::Target;
 
 /// A way to hand hosts to a running scan, from any thread, and the end to give to
-/// [`scan_with_feed`](super::scan_with_feed).
+/// [`Scan::feed`](super::Scan::feed).
 ///
 /// Hosts may be sent before the scan starts, too. The scan is not done before every feeder (they can
 /// be cloned) is dropped.
@@ -32,9 +32,8 @@ use crate::target::Target;
 ///     feeder.send(Target::new(IpAddr::from(Ipv4Addr::LOCALHOST)))
 /// });
 /// let cancel = Default::default();
-/// let run = net::scan_with_feed(space, Options::default(), feed, &cancel, &mut |_event| {
-///     ControlFlow::Continue(())
-/// })?;
+/// let scan = net::Scan::new(space, Options::default()).feed(feed);
+/// let run = scan.run(&cancel, &mut |_event| ControlFlow::Continue(()))?;
 /// assert_eq!((run.hosts, run.counts.open), (1, 1));
 /// # assert_eq!(resolver.join().ok(), Some(Ok(())));
 /// # Ok(())

@@ -1,8 +1,8 @@
 //! The only I/O of a scan: the event loop and its sockets.
 //!
-//! `driver` is the loop; `feed` brings hosts to it while it runs; `sockets` holds the sockets and their events; `socket` looks at one of
-//! them; `outcome` tells what an errno or an ICMP message means; `sys` hides what differs between
-//! systems.
+//! `driver` is the loop; `feed` brings hosts to it while it runs; `sockets` holds the sockets and
+//! their events; `socket` looks at one of them; `outcome` tells what an errno or an ICMP message
+//! means; `watch` notices when the process was stopped; `sys` hides what differs between systems.
 
 mod driver;
 mod feed;
@@ -13,12 +13,14 @@ mod sockets;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use crate::engine::{Counts, Options, Progress, Report};
+use crate::engine::{Counts, Options, Progress, Report, Snapshot, SnapshotError};
 use crate::target::TargetSpace;
 
 pub use feed::{Feed, FeedClosed, Feeder, feed};
@@ -31,6 +33,9 @@ pub enum Event {
     Report(Report),
     /// How far the run is; ten times a second at most.
     Progress(Progress),
+    /// The run at this moment, where [`Scan::snapshots`] asked for it: all that was reported before
+    /// is in it, and nothing else.
+    Snapshot(Box<Snapshot>),
 }
 
 /// The end of a run.
@@ -54,6 +59,9 @@ pub enum ScanError {
     /// The system's event queue cannot be made or polled.
     #[error("cannot use the system's event queue: {0}")]
     Poll(#[source] std::io::Error),
+    /// A saved run cannot be gone on with.
+    #[error("cannot go on with a saved run: {0}")]
+    Snapshot(#[from] SnapshotError),
 }
 
 /// Scans `space` within `options` and hands every event to `observe`, on the calling thread.
@@ -76,21 +84,63 @@ pub fn scan(
     cancel: &Arc<AtomicBool>,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
-    driver::run(space, options, None, cancel, observe)
+    Scan::new(space, options).run(cancel, observe)
 }
 
-/// Scans `space` as [`scan`] does, and the hosts that `feed` brings while it runs, with the same
-/// ports. The space may be empty. The scan ends when all are scanned and no feeder is left.
-///
-/// # Errors
-///
-/// As of [`scan`].
-pub fn scan_with_feed(
+/// A scan and what goes with it: hosts that come on the way, and being saved and gone on with.
+/// [`scan`] is the short way where there is nothing of that.
+#[derive(Debug)]
+pub struct Scan {
     space: TargetSpace,
     options: Options,
-    feed: Feed,
-    cancel: &Arc<AtomicBool>,
-    observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
-) -> Result<RunReport, ScanError> {
-    driver::run(space, options, Some(feed), cancel, observe)
+    feed: Option<Feed>,
+    resume: Option<Box<Snapshot>>,
+    snapshots: Option<Duration>,
+}
+
+impl Scan {
+    /// A scan of `space` within `options`.
+    pub fn new(space: TargetSpace, options: Options) -> Scan {
+        Scan {
+            space,
+            options,
+            feed: None,
+            resume: None,
+            snapshots: None,
+        }
+    }
+
+    /// Scans the hosts that `feed` brings while it runs, too, with the same ports; the space may be
+    /// empty then. The scan ends when all are scanned and no feeder is left.
+    pub fn feed(self, feed: Feed) -> Scan {
+        let feed = Some(feed);
+        Scan { feed, ..self }
+    }
+
+    /// Goes on where `snapshot` was taken, of a scan of the same space within the same options.
+    /// Verdicts reported before it are counted and not reported again.
+    pub fn resume(self, snapshot: Snapshot) -> Scan {
+        let resume = Some(Box::new(snapshot));
+        Scan { resume, ..self }
+    }
+
+    /// Hands out an [`Event::Snapshot`] as often as `every` says, and at the end of the scan, before
+    /// what has no verdict becomes unscanned.
+    pub fn snapshots(self, every: Duration) -> Scan {
+        let snapshots = Some(every);
+        Scan { snapshots, ..self }
+    }
+
+    /// Makes the scan, as [`scan`] does.
+    ///
+    /// # Errors
+    ///
+    /// As of [`scan`], and [`ScanError::Snapshot`] if the snapshot does not fit.
+    pub fn run(
+        self,
+        cancel: &Arc<AtomicBool>,
+        observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<RunReport, ScanError> {
+        driver::run(self, cancel, observe)
+    }
 }
