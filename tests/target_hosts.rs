@@ -1,6 +1,6 @@
 //! What may be typed for a target, and what is said when it is wrong.
 
-use nishad::target::{HostSet, HostSpec};
+use nishad::target::{HostSet, HostSpec, PortSet, TargetSpace};
 use proptest::prelude::*;
 
 fn parse(target: &str) -> HostSpec {
@@ -425,5 +425,30 @@ proptest! {
     #[test]
     fn arbitrary_ipv6_like_text_never_panics(target in "\\[?(fe80|[0-9a-f]{0,4})(:[0-9a-f]{0,4}){1,8}(%[a-z0-9-]{0,4})?\\]?(-[0-9a-f:%]{1,12})?(/[0-9]{0,3})?") {
         check(&target);
+    }
+}
+
+/// 4,096 hosts in 16 networks of 256: of any 64 hosts in a row, which would be 4 of each network if
+/// they were spread perfectly, no network has more than 16.
+#[test]
+fn hosts_in_a_row_are_of_different_networks() {
+    for seed in 0..20 {
+        let mut hosts = HostSet::default();
+        let spec = "10.1.0.0/20".parse().expect("a network");
+        assert!(hosts.insert_spec(&spec, 0));
+        let space = TargetSpace::new(hosts, PortSet::all(), &[], seed);
+        let net = |position| match space.host(position).addr {
+            std::net::IpAddr::V4(addr) => usize::from(addr.octets()[2]),
+            addr => panic!("{addr} was not given"),
+        };
+        let mut counts = [0u32; 16];
+        for position in 0..space.hosts() {
+            counts[net(position)] += 1;
+            if let Some(before) = position.checked_sub(64) {
+                counts[net(before)] -= 1;
+            }
+            let most = counts.iter().max().expect("sixteen");
+            assert!(*most <= 16, "seed {seed}: {most} of 64 in one network");
+        }
     }
 }

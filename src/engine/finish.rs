@@ -28,6 +28,7 @@ impl Scanner {
         }
         self.wakes.stop(slot);
         let mut host = self.hosts.remove(slot as usize);
+        self.leave_net(host.net, slot, now);
         if self.run_path.lost_since().is_some() {
             if self.telling().next().is_none() {
                 // Nothing is left that could tell that the path is back.
@@ -102,6 +103,7 @@ impl Scanner {
         }
         let never_begun = self.total_hosts() - self.next_host;
         self.next_host = self.total_hosts();
+        self.late.end();
         self.counts.add(
             reason.state(),
             never_begun.saturating_mul(u64::from(self.space.ports())),

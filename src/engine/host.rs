@@ -8,6 +8,7 @@ use super::loss::Trials;
 use super::pace::{self, LONG_OUTAGE, Pace};
 use super::path::Path;
 use super::rtt::Rtt;
+use super::scanner::CANARY_SOCKETS;
 use super::{Counts, Options};
 use crate::target::{PortOrder, Target};
 
@@ -44,6 +45,8 @@ pub const ACCEPTS_ALL: u32 = 32;
 pub struct Host {
     pub target: Target,
     pub order: PortOrder,
+    /// Its network, where those have a rate of their own.
+    pub net: u32,
     pub ledger: Ledger,
     pub pace: Pace,
     pub rtt: Rtt,
@@ -129,6 +132,7 @@ impl Host {
         Host {
             target,
             order,
+            net: 0,
             ledger: Ledger::new(ports),
             pace: Pace::new(options.initial_window, options.host_sockets, None),
             rtt: Rtt::default(),
@@ -170,11 +174,12 @@ impl Host {
         {
             return None;
         }
-        let holds_all = self.live as usize + self.asked.len() >= options.host_sockets;
+        let holds_all = self.holds_all(options, self.reserve(options));
         let wants = self.ledger.has_fresh() || self.ledger.queued() > 0;
         let lost = self.path.lost_since().is_some() || self.hold_until.is_some_and(|t| t > now);
         let blocked = lost || holds_all || !wants || !self.pace.has_room();
         let due = self.canary_due(options).is_some_and(|due| due <= now);
+        let due = due && !self.holds_all(options, 0);
         if due && (blocked || self.canary_behind == 0) {
             return Some(Next::Canary);
         }
@@ -187,6 +192,17 @@ impl Host {
         } else {
             Next::Again
         })
+    }
+
+    /// Whether it may have no more sockets, if `reserve` of them are for something else.
+    fn holds_all(&self, options: &Options, reserve: usize) -> bool {
+        self.live as usize + self.asked.len() + reserve >= options.host_sockets
+    }
+
+    /// Sockets that ports leave to the next canary.
+    fn reserve(&self, options: &Options) -> usize {
+        let none = self.canaries.is_empty() || !self.asked.is_empty();
+        usize::from(!none && options.host_sockets >= CANARY_SOCKETS)
     }
 
     /// Whether every port is answered or silent and nothing is waited for.
@@ -204,6 +220,7 @@ impl Host {
             .max(self.pace.wait_until(now));
         let canary = self
             .canary_due(options)
+            .filter(|_| !self.holds_all(options, 0))
             .map(|due| due.max(blocked.unwrap_or(due)));
         let send = blocked.max(self.hold_until.filter(|until| *until > now));
         let send = send.filter(|_| wants);

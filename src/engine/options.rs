@@ -15,6 +15,9 @@ pub struct Options {
     pub miss: f64,
     /// Connection attempts a second over the whole run, canaries and retries included.
     pub rate: Option<f64>,
+    /// Connection attempts in any one second to any one network, an IPv4 /24 or an IPv6 /64, canaries
+    /// and retries included.
+    pub net_rate: Option<f64>,
     /// Sockets in use at once over the whole run.
     pub max_sockets: usize,
     /// Sockets in use at once for one host.
@@ -36,6 +39,7 @@ impl Default for Options {
             retries: 6,
             miss: 1e-3,
             rate: None,
+            net_rate: None,
             max_sockets: 32_768,
             host_sockets: 32_768,
             min_rtt_timeout: Duration::from_millis(20),
@@ -54,15 +58,17 @@ impl Options {
     /// The same, each value within what makes sense: timeouts of a millisecond to an hour, a rate of
     /// at least one a thousand seconds, at least one socket.
     pub(super) fn within_bounds(self) -> Options {
+        let rate = |value: Option<f64>| {
+            let some = value.filter(|rate| *rate > 0.0);
+            some.map(|rate| rate.max(RATE_MIN))
+        };
         let timeout = |value: Duration| value.clamp(TIMEOUT.0, TIMEOUT.1);
         Options {
             timeout: timeout(self.timeout),
             min_rtt_timeout: timeout(self.min_rtt_timeout),
             initial_rtt_timeout: timeout(self.initial_rtt_timeout),
-            rate: self
-                .rate
-                .filter(|rate| *rate > 0.0)
-                .map(|rate| rate.max(RATE_MIN)),
+            rate: rate(self.rate),
+            net_rate: rate(self.net_rate),
             max_sockets: self.max_sockets.max(1),
             host_sockets: self.host_sockets.max(1),
             initial_window: self.initial_window.max(1),

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::host::{Host, Next};
+use super::late::Late;
 use super::loss::Trials;
+use super::nets::Nets;
 use super::pace::Pace;
 use super::path::{Moment, Path};
 use super::probes::{Kind, Probes};
@@ -23,11 +25,14 @@ use crate::target::TargetSpace;
 const RUN_WINDOW: usize = 8;
 /// Ports of all active hosts, at two bytes each: bounds memory whatever the number of targets.
 const ACTIVE_PORTS: u32 = 1 << 19;
-/// With fewer sockets than this none is spent on canaries; with all in use, canaries may take one
+/// With fewer sockets than this, in all or for a host, none is spent on canaries; with all in use, canaries may take one
 /// part in so many of the time that sockets have.
 pub(super) const CANARY_SOCKETS: usize = 4;
 const CANARY_COST: u32 = 4;
 const NEVER: Duration = Duration::from_secs(3_600);
+/// Hosts that take turns at least, while there are as many, so that attempts in a row go to different
+/// networks.
+const SIDE_BY_SIDE: usize = 128;
 /// Hosts active at once, at most and (with many ports each) at least.
 const ACTIVE_MAX: u32 = 2_048;
 const ACTIVE_MIN: u32 = 8;
@@ -95,6 +100,9 @@ pub struct Scanner {
     pub(super) ready: VecDeque<u32>,
     /// Position of the next host to begin.
     pub(super) next_host: u64,
+    pub(super) late: Late,
+    /// Where networks have a rate of their own.
+    pub(super) nets: Option<Nets>,
     pub(super) actions: VecDeque<Action>,
     pub(super) run: Pace,
     pub(super) run_path: Path,
@@ -132,6 +140,7 @@ impl Scanner {
         let sockets = options.max_sockets;
         let window = options.initial_window.saturating_mul(RUN_WINDOW);
         Scanner {
+            nets: options.net_rate.map(|rate| Nets::new(rate, now)),
             run: Pace::new(window, sockets, options.rate),
             budget: Budget {
                 sockets,
@@ -148,6 +157,7 @@ impl Scanner {
             wakes: Wheel::new(now),
             ready: VecDeque::new(),
             next_host: 0,
+            late: Late::default(),
             actions: VecDeque::new(),
             run_path: Path::new(),
             run_trials: Trials::default(),
@@ -184,10 +194,10 @@ impl Scanner {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.deadlines.next(), self.wakes.next(), self.blocked_until]
-            .into_iter()
-            .flatten()
-            .min()
+        let nets = self.nets.as_ref().and_then(Nets::next);
+        let timers = [self.deadlines.next(), self.wakes.next(), nets];
+        let all = timers.into_iter().chain([self.blocked_until]);
+        all.flatten().min()
     }
 
     /// Ends the scan: what has no verdict becomes unscanned, interrupted. Go on calling
@@ -196,15 +206,17 @@ impl Scanner {
         self.end(Reason::Interrupted, now);
     }
 
-    /// Whether every planned probe has its verdict and every report was polled.
+    /// Whether every planned probe has its verdict, every report was polled, and no more hosts are
+    /// [expected](Self::expect_hosts).
     pub fn is_done(&self) -> bool {
-        self.actions.is_empty() && self.hosts.is_empty() && self.next_host == self.total_hosts()
+        let begun = self.next_host == self.total_hosts() && !self.late.is_expected();
+        self.actions.is_empty() && self.hosts.is_empty() && begun
     }
 
     /// How far the run is.
     pub fn progress(&self) -> Progress {
         Progress {
-            planned: self.space.planned(),
+            planned: self.planned(),
             counts: self.counts,
             silent: self
                 .hosts
@@ -219,7 +231,7 @@ impl Scanner {
     /// The end of the run: hosts and chances of a miss over the hosts reported so far.
     pub fn summary(&self) -> Summary {
         Summary {
-            hosts: self.space.hosts(),
+            hosts: self.space.hosts() + self.late.added(),
             miss: self.none_missed.map(|none| 1.0 - none),
             silent_hosts: self.silent_hosts,
         }
@@ -230,8 +242,14 @@ impl Scanner {
         if self.space.ports() == 0 {
             0
         } else {
-            self.space.hosts()
+            self.space.hosts() + self.late.added()
         }
+    }
+
+    /// Probes of all hosts known so far.
+    fn planned(&self) -> u64 {
+        let late = self.late.added() * u64::from(self.space.ports());
+        self.space.planned().saturating_add(late)
     }
 
     /// Puts a host in the queue of those that may have something to send.
@@ -265,10 +283,11 @@ impl Scanner {
             if full && self.probes.youngest_parked().is_none() {
                 return None;
             }
-            let slot = match self.ready.pop_front() {
-                Some(slot) => slot,
-                None if !full && self.may_begin() => self.begin(now),
-                None => return None,
+            let few = self.ready.len() < SIDE_BY_SIDE;
+            let slot = if few && !full && self.may_begin() {
+                self.begin(now)
+            } else {
+                self.ready.pop_front()?
             };
             let lost = self.run_path.lost_since().is_some() && self.all_lost();
             let Some(host) = self.hosts.get_mut(slot as usize) else {
@@ -280,30 +299,37 @@ impl Scanner {
                 host.pace.on_time(now, host.is_queueing());
             }
             host.scarce = match self.budget.sockets {
+                _ if self.options.host_sockets < CANARY_SOCKETS => NEVER,
                 _ if !full => Duration::ZERO,
                 n if n < CANARY_SOCKETS => NEVER,
                 n => self.options.timeout * CANARY_COST / n as u32,
             };
-            match host.next(&self.options, now).filter(|_| !held) {
+            let net = host.net;
+            let nets = self.nets.as_mut();
+            let barred = nets.filter(|nets| nets.is_barred(net, now));
+            match (host.next(&self.options, now).filter(|_| !held), barred) {
+                // It stays ready, in the queue of its network.
+                (Some(_), Some(nets)) => nets.wait(net, slot),
                 // A retry is no reason to give up an attempt that is under way.
-                Some(Next::Again) if full => {
+                (Some(Next::Again), None) if full => {
                     self.ready.push_front(slot);
                     return None;
                 }
-                Some(next) => {
+                (Some(next), None) => {
                     if full {
                         self.evict();
                     }
                     self.ready.push_back(slot);
                     let action = self.connect(slot, next, now);
+                    self.pass_turn(net, now);
                     self.actions.push_back(action);
                     return self.actions.pop_front();
                 }
-                None if host.is_complete() => {
+                (None, _) if host.is_complete() => {
                     host.is_ready = false;
                     self.settle_host(slot, now);
                 }
-                None => {
+                (None, _) => {
                     host.is_ready = false;
                     match host.wake_at(&self.options, now) {
                         Some(at) => self
@@ -311,9 +337,15 @@ impl Scanner {
                             .start(slot, at.max(now + Duration::from_micros(1))),
                         None => self.wakes.stop(slot),
                     }
+                    self.pass_turn(net, now);
                 }
             }
         }
+    }
+
+    /// Whether there are too few sockets for canaries.
+    pub(super) fn has_few_sockets(&self) -> bool {
+        self.budget.sockets.min(self.options.host_sockets) < CANARY_SOCKETS
     }
 
     /// Whether every host that can tell has lost its path.
@@ -337,16 +369,25 @@ impl Scanner {
     fn may_begin(&self) -> bool {
         let ports = self.space.ports().max(1);
         let most = (ACTIVE_PORTS / ports).clamp(ACTIVE_MIN, ACTIVE_MAX);
-        self.next_host < self.total_hosts() && self.hosts.len() < most as usize
+        let nets = self.nets.as_ref().is_none_or(Nets::has_room);
+        self.next_host < self.total_hosts() && self.hosts.len() < most as usize && nets
     }
 
     /// Begins the next host; its slot.
     fn begin(&mut self, now: Instant) -> u32 {
         let position = self.next_host;
         self.next_host += 1;
-        let (target, order) = (self.space.host(position), self.space.port_order(position));
+        let target = if position < self.space.hosts() {
+            self.late.named(self.space.host(position))
+        } else {
+            // The hosts behind those of the space are those that were added.
+            self.late.next().expect("a host that was added")
+        };
+        let net = self.nets.as_mut().map(|nets| nets.enter(&target));
+        let order = self.space.port_order(position);
         let mut host = Host::new(target, order, self.space.ports(), &self.options, now);
         host.is_ready = true;
+        host.net = net.unwrap_or_default();
         self.hosts.insert(host) as u32
     }
 
@@ -381,6 +422,9 @@ impl Scanner {
         host.sent = host.sent.saturating_add(1);
         host.since_canary = host.since_canary.saturating_add(1);
         self.run.on_sent(now, in_window);
+        if let Some(nets) = &mut self.nets {
+            nets.on_sent(host.net, now);
+        }
         self.attempts += 1;
         let sent = Moment {
             at: now,

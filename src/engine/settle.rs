@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::host::ACCEPTS_ALL;
 use super::path::{Belief, Moment};
 use super::probes::{Kind, Probe};
-use super::scanner::CANARY_SOCKETS;
 use super::scanner::{Action, Outcome, ProbeId, Scanner};
 use super::{LocalFault, Note, PortReport, Reason, Report, State, Verdict};
 
@@ -88,6 +87,7 @@ impl Scanner {
             self.look_after(slot, now);
             self.wake(slot);
         }
+        self.poll_nets(now);
         if let Some(found) = self.run.look(now, None) {
             self.run_path.doubt(found.doubt_from, Moment::end_of(now));
             self.limit_found(None, found);
@@ -159,8 +159,8 @@ impl Scanner {
     }
 
     fn port_answered(&mut self, probe: &Probe, verdict: Verdict, now: Instant) {
-        let popular = self.space.popular_len();
         let host = &mut self.hosts[probe.host as usize];
+        let popular = self.space.is_popular(&host.order, probe.index);
         let state = verdict.state();
         host.ledger.finish(probe.index);
         host.counts.add(state, 1);
@@ -169,7 +169,7 @@ impl Scanner {
         if matches!(state, State::Open | State::Closed) {
             host.canaries.add(probe.index, state == State::Open);
         }
-        if probe.index >= popular {
+        if !popular {
             if state == State::Open {
                 host.unlikely_open += 1;
                 if host.unlikely_open == ACCEPTS_ALL && host.accepts_all() {
@@ -291,7 +291,8 @@ impl Scanner {
                 host.quiet = host.quiet.saturating_add(1);
                 host.silences = host.silences.saturating_add(1);
                 host.ledger.park(probe.index, host.wanted);
-                let unlikely = probe.index >= self.space.popular_len() && probe.attempt == 1;
+                let unlikely =
+                    probe.attempt == 1 && !self.space.is_popular(&host.order, probe.index);
                 host.unlikely_silent += u32::from(unlikely);
                 self.wake(probe.host);
             }
@@ -334,11 +335,11 @@ impl Scanner {
 
     /// An attempt was waited for as long as the user wants.
     fn hard_deadline(&mut self, key: u32, probe: Probe, now: Instant) {
-        let belief = self.belief(&probe);
+        let (belief, few) = (self.belief(&probe), self.has_few_sockets());
         let host = &mut self.hosts[probe.host as usize];
         let patient = now < probe.sent.at + self.options.timeout * 2 + PATIENCE;
         // With so few sockets there are no canaries to wait for.
-        let patient = patient && self.budget.sockets >= CANARY_SOCKETS;
+        let patient = patient && !few;
         let undecided = belief == Belief::NotYet && !probe.discounted && patient;
         if probe.kind == Kind::Port && undecided {
             // A canary sent since will tell; ask one if none was, or if it was lost itself.
@@ -355,7 +356,6 @@ impl Scanner {
         let id = self.probes.id(key);
         self.actions.push_back(Action::Close { id });
         let probe = self.remove(key);
-        let few = self.budget.sockets < CANARY_SOCKETS;
         self.unpark(
             &probe,
             belief == Belief::Yes || few && belief == Belief::NotYet,

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::feed::{Feed, Taken};
 use super::sockets::Sockets;
 use super::{Event, RunReport, ScanError, limits, sys};
 use crate::engine::{Action, Options, Scanner};
@@ -21,6 +22,9 @@ const CONNECTS: usize = 128;
 
 /// Actions of all kinds a turn.
 const ACTIONS: usize = 1024;
+
+/// Hosts of a feed taken a turn: about a millisecond's worth.
+const HOSTS: usize = 1024;
 
 /// Connections started on one reading of the clock: 0.1 ms at most.
 const CONNECTS_A_READING: usize = 16;
@@ -38,18 +42,24 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) fn run(
     space: TargetSpace,
     mut options: Options,
+    feed: Option<Feed>,
     cancel: &AtomicBool,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
     let mut sockets = Sockets::new(1, sys::REUSE).map_err(ScanError::Poll)?;
+    if let Some(feed) = &feed {
+        feed.wakes(sockets.waker().map_err(ScanError::Poll)?);
+    }
     // Asked for after the event queue has taken its descriptors.
     options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
     sockets.set_capacity(options.max_sockets);
     let now = Instant::now();
-    let scanner = Scanner::new(space, options, now);
+    let mut scanner = Scanner::new(space, options, now);
+    scanner.expect_hosts(feed.is_some());
     let mut driver = Driver {
         scanner,
         sockets,
+        feed,
         observe,
         now,
         told: now,
@@ -62,6 +72,8 @@ pub(super) fn run(
 struct Driver<'a> {
     scanner: Scanner,
     sockets: Sockets,
+    /// Where more hosts come from, as long as they may.
+    feed: Option<Feed>,
     observe: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
     /// The last reading of the clock.
     now: Instant,
@@ -73,7 +85,7 @@ struct Driver<'a> {
 
 impl Driver<'_> {
     fn run(&mut self, cancel: &AtomicBool) -> io::Result<()> {
-        let mut more = self.act();
+        let mut more = self.take_hosts() | self.act();
         while !self.scanner.is_done() {
             if self.stopped || cancel.load(Ordering::Relaxed) {
                 self.scanner.interrupt(self.now);
@@ -82,7 +94,7 @@ impl Driver<'_> {
             }
             self.take_events(if more { Duration::ZERO } else { self.wait() })?;
             self.scanner.handle_timeout(self.now);
-            more = self.act();
+            more = self.take_hosts() | self.act();
             self.tell_progress();
         }
         Ok(())
@@ -94,6 +106,27 @@ impl Driver<'_> {
             Some(due) => due.saturating_duration_since(self.now).min(LONGEST_WAIT),
             None => LONGEST_WAIT,
         }
+    }
+
+    /// Hands the scanner the hosts that have come; whether there may be more.
+    fn take_hosts(&mut self) -> bool {
+        let Some(feed) = &self.feed else {
+            return false;
+        };
+        for _ in 0..HOSTS {
+            match feed.take() {
+                Taken::Host(target) => {
+                    self.scanner.add_host(target);
+                }
+                Taken::NothingYet => return false,
+                Taken::End => {
+                    self.scanner.expect_hosts(false);
+                    self.feed = None;
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     fn take_events(&mut self, timeout: Duration) -> io::Result<()> {

@@ -1,10 +1,11 @@
 //! The only I/O of a scan: the event loop and its sockets.
 //!
-//! `driver` is the loop; `sockets` holds the sockets and their events; `socket` looks at one of
+//! `driver` is the loop; `feed` brings hosts to it while it runs; `sockets` holds the sockets and their events; `socket` looks at one of
 //! them; `outcome` tells what an errno or an ICMP message means; `sys` hides what differs between
 //! systems.
 
 mod driver;
+mod feed;
 mod limits;
 mod outcome;
 mod socket;
@@ -20,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 use crate::engine::{Counts, Options, Progress, Report};
 use crate::target::TargetSpace;
 
+pub use feed::{Feed, FeedClosed, Feeder, feed};
 pub use limits::{available_sockets, raise_descriptor_limit};
 
 /// What a running scan hands to its user.
@@ -36,7 +38,7 @@ pub enum Event {
 pub struct RunReport {
     /// All probes by state; their sum is what was planned.
     pub counts: Counts,
-    /// Hosts planned.
+    /// Hosts planned, those of a feed included.
     pub hosts: u64,
     /// Chance that an open port was missed, over all hosts that answered; `None` if unknown.
     pub miss: Option<f64>,
@@ -74,5 +76,21 @@ pub fn scan(
     cancel: &Arc<AtomicBool>,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
-    driver::run(space, options, cancel, observe)
+    driver::run(space, options, None, cancel, observe)
+}
+
+/// Scans `space` as [`scan`] does, and the hosts that `feed` brings while it runs, with the same
+/// ports. The space may be empty. The scan ends when all are scanned and no feeder is left.
+///
+/// # Errors
+///
+/// As of [`scan`].
+pub fn scan_with_feed(
+    space: TargetSpace,
+    options: Options,
+    feed: Feed,
+    cancel: &Arc<AtomicBool>,
+    observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
+) -> Result<RunReport, ScanError> {
+    driver::run(space, options, Some(feed), cancel, observe)
 }

@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Registry, Token};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use slab::Slab;
 use socket2::Domain;
 
@@ -25,6 +25,9 @@ const EVENTS: usize = 1024;
 
 /// Bits of a token that name the place; the others hold the generation.
 const PLACE_BITS: u32 = if usize::BITS >= 64 { 32 } else { 20 };
+
+/// Of the waker. No place has all these bits: keys end well below.
+const BELL: Token = Token(usize::MAX);
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;
@@ -91,6 +94,11 @@ impl Sockets {
         };
         sockets.set_capacity(capacity);
         Ok(sockets)
+    }
+
+    /// What ends a [`wait`](Self::wait) from any thread. For one call only.
+    pub(super) fn waker(&self) -> io::Result<Waker> {
+        Waker::new(self.poll.registry(), BELL)
     }
 
     /// Lets at most `capacity` sockets (1 at least) be open at once.

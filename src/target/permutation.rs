@@ -35,6 +35,14 @@ impl Permutation {
         }
     }
 
+    /// The order as it is: every value at its own index.
+    pub fn identity(len: u64) -> Permutation {
+        Permutation {
+            domain: Domain::unmixed(len),
+            key: 0,
+        }
+    }
+
     /// How many values are permuted.
     pub fn len(&self) -> u64 {
         self.domain.len
@@ -70,6 +78,8 @@ pub(super) struct Domain {
     a: u64,
     /// ⌈len / a⌉, 1 to 2^32.
     b: u64,
+    /// Rounds of the network; without any, values are split and put together again.
+    rounds: u32,
 }
 
 impl Domain {
@@ -78,7 +88,20 @@ impl Domain {
         let root = len.isqrt();
         let a = if root * root < len { root + 1 } else { root }.max(1);
         let b = len.div_ceil(a).max(1);
-        Domain { len, a, b }
+        Domain {
+            len,
+            a,
+            b,
+            rounds: ROUNDS,
+        }
+    }
+
+    /// The domain `0..len` whose permutations are all the identity.
+    pub(super) fn unmixed(len: u64) -> Domain {
+        Domain {
+            rounds: 0,
+            ..Domain::new(len)
+        }
     }
 
     /// The image of `index` under the permutation of `key`, which should come from [`mix`].
@@ -115,7 +138,7 @@ impl Domain {
 
     fn forward(&self, key: u64, x: u64) -> u64 {
         let (mut l, mut r) = (x / self.b, x % self.b);
-        for round in (0..ROUNDS).step_by(2) {
+        for round in (0..self.rounds).step_by(2) {
             l = add(l, shift(r, key, round, self.a), self.a);
             r = add(r, shift(l, key, round + 1, self.b), self.b);
         }
@@ -125,7 +148,7 @@ impl Domain {
 
     fn backward(&self, key: u64, x: u64) -> u64 {
         let (mut l, mut r) = (x / self.b, x % self.b);
-        for round in (0..ROUNDS).step_by(2).rev() {
+        for round in (0..self.rounds).step_by(2).rev() {
             r = subtract(r, shift(l, key, round + 1, self.b), self.b);
             l = subtract(l, shift(r, key, round, self.a), self.a);
         }
@@ -219,6 +242,18 @@ mod tests {
         for index in 0..65_535 {
             let value = order.nth(index) as usize;
             assert!(!std::mem::replace(&mut seen[value], true), "{value} twice");
+        }
+    }
+
+    #[test]
+    fn the_identity_leaves_everything_where_it_is() {
+        for len in [0, 1, 2, 3, 10, 65_535, 1 << 32, u64::MAX] {
+            let order = Permutation::identity(len);
+            for index in [0, 1, 2, 9, 65_534, len / 2, len.saturating_sub(1)] {
+                if index < len {
+                    assert_eq!((order.nth(index), order.index_of(index)), (index, index));
+                }
+            }
         }
     }
 

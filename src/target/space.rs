@@ -2,8 +2,10 @@
 //!
 //! The hosts are taken in the order of one keyed permutation of their indices, the ports of each
 //! host in that of another, keyed by the host's position. Nothing is listed: a position is enough
-//! to take a run up again, and memory is that of the ranges of hosts and ports.
+//! to take a run up again, and memory is that of the ranges of hosts and ports. A space in order
+//! takes both as they are sorted.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::hosts::HostIndex;
@@ -22,8 +24,10 @@ struct Inner {
     ports: PortSet,
     /// Planned ports that come first on every host, most popular first.
     popular: Box<[u16]>,
-    /// The planned ports without the popular ones.
+    /// The planned ports without those that come first.
     others: PortSet,
+    /// Popular ports among `others`: all of them where none comes first.
+    popular_others: PortSet,
     others_domain: Domain,
     seed: u64,
 }
@@ -55,7 +59,25 @@ impl TargetSpace {
             hosts,
             ports,
             others,
+            popular_others: PortSet::default(),
             seed: mix(seed),
+        }))
+    }
+
+    /// All of `ports` on all of `hosts`, both ascending, IPv4 before IPv6. `popular` are the ports
+    /// that [`is_popular`](Self::is_popular) is to know.
+    pub fn in_order(hosts: HostSet, ports: PortSet, popular: &[u16]) -> TargetSpace {
+        let hosts = hosts.freeze();
+        let planned = popular.iter().filter(|port| ports.contains(**port));
+        TargetSpace(Arc::new(Inner {
+            host_order: Permutation::identity(hosts.len()),
+            others_domain: Domain::unmixed(ports.len().into()),
+            popular: Box::default(),
+            hosts,
+            others: ports.clone(),
+            popular_others: planned.copied().collect(),
+            ports,
+            seed: 0,
         }))
     }
 
@@ -77,6 +99,18 @@ impl TargetSpace {
     /// How many indices of a [`PortOrder`], from 0 on, are popular ports.
     pub fn popular_len(&self) -> u32 {
         self.0.popular.len() as u32
+    }
+
+    /// Whether the port taken at `index` in `order` is one of the popular ones.
+    pub fn is_popular(&self, order: &PortOrder, index: u32) -> bool {
+        index < self.popular_len()
+            || !self.0.popular_others.is_empty()
+                && self.0.popular_others.contains(self.port(order, index))
+    }
+
+    /// Whether the address is one of the hosts.
+    pub fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
+        self.0.hosts.contains(addr, scope_id)
     }
 
     /// Number of probes planned. It is exact up to [`MAX_HOSTS`](super::MAX_HOSTS) hosts, and
@@ -139,7 +173,7 @@ impl TargetSpace {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashSet};
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use proptest::prelude::*;
 
@@ -228,6 +262,25 @@ mod tests {
         assert_ne!(ports(&one, 5), ports(&one, 6));
         assert_ne!(ports(&one, 5), ports(&two, 5));
         assert_ne!(hosts(&one), hosts(&two));
+    }
+
+    #[test]
+    fn in_order_is_ascending_and_knows_the_popular_ports() {
+        let ports: PortSet = [443, 22, 80, 7, 1000].into_iter().collect();
+        let set = hosts(&["10.0.0.0/30", "192.0.2.1", "2001:db8::/127"]);
+        let sorted: Vec<_> = (0..7).map(|index| set.nth(index).expect("seven")).collect();
+        let space = TargetSpace::in_order(set, ports, &[80, 8080, 443]);
+        let taken: Vec<_> = (0..7).map(|position| space.host(position)).collect();
+        assert_eq!(taken, sorted);
+        for position in [0, 6] {
+            let order = space.port_order(position);
+            let ports: Vec<_> = (0..5).map(|index| space.port(&order, index)).collect();
+            assert_eq!(ports, [7, 22, 80, 443, 1000]);
+            let popular: Vec<_> = (0..5).map(|i| space.is_popular(&order, i)).collect();
+            assert_eq!(popular, [false, false, true, true, false]);
+            assert_eq!(space.index_of(&order, 443), Some(3));
+        }
+        assert_eq!(space.popular_len(), 0);
     }
 
     #[test]

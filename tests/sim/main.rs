@@ -1,5 +1,7 @@
 //! The scanner on virtual time, against simulated networks from a seed.
 
+mod late;
+mod nets;
 mod network;
 mod networks;
 mod random;

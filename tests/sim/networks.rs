@@ -391,6 +391,7 @@ fn absurd_options_neither_hang_nor_panic() {
         retries: u8::MAX,
         miss: f64::NAN,
         rate: Some(f64::INFINITY),
+        net_rate: Some(f64::INFINITY),
         max_sockets: usize::MAX,
         host_sockets: 0,
         min_rtt_timeout: Duration::MAX,
@@ -403,6 +404,7 @@ fn absurd_options_neither_hang_nor_panic() {
         retries: 0,
         miss: -1.0,
         rate: Some(-0.0),
+        net_rate: Some(f64::NAN),
         max_sockets: 1,
         ..absurd.clone()
     };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nishad::engine::{
     Action, HostReport, Note, Options, ProbeId, Report, Scanner, Summary, Verdict,
 };
-use nishad::target::{HostSet, PortSet, TargetSpace};
+use nishad::target::{HostSet, PortSet, Target, TargetSpace};
 
 use crate::network::Network;
 
@@ -27,6 +27,8 @@ pub struct Run {
     pub attempts: u64,
     pub attempts_on: HashMap<(IpAddr, u16), u32>,
     pub peak_sockets: usize,
+    /// Where each attempt went, in their order.
+    pub order: Vec<IpAddr>,
     pub summary: Summary,
     /// Hash of everything the scanner did and when.
     pub transcript: u64,
@@ -48,6 +50,22 @@ pub fn addr(n: u32) -> IpAddr {
     IpAddr::from((0x0a00_0000 + n).to_be_bytes())
 }
 
+/// The /24 of a host.
+pub fn net(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(host) => IpAddr::from((u32::from(host) & !0xff).to_be_bytes()),
+        host => host,
+    }
+}
+
+/// Hosts that become known on the way.
+pub struct Late {
+    /// When, and which; by time.
+    pub hosts: Vec<(Duration, Target)>,
+    /// When it is known that no more will come.
+    pub end: Duration,
+}
+
 /// Ports 1 to `n`.
 pub fn ports(n: u16) -> PortSet {
     (1..=n).collect()
@@ -61,12 +79,29 @@ pub fn run(
     origin: Instant,
     interrupt_at: Option<Duration>,
 ) -> Run {
-    let planned = space.planned();
+    run_with(space, options, network, origin, interrupt_at, None)
+}
+
+/// The same with hosts that become known while it runs, each at its time, and the end of that: as
+/// many as may come.
+pub fn run_with(
+    space: TargetSpace,
+    options: Options,
+    network: &mut Network,
+    origin: Instant,
+    interrupt_at: Option<Duration>,
+    late: Option<Late>,
+) -> Run {
+    let mut planned = space.planned();
+    let ports = u64::from(space.ports());
+    let mut late = late.map(|late| (VecDeque::from(late.hosts), late.end));
     let mut world = Driver {
         scanner: Scanner::new(space, options.clone(), origin),
         options,
         origin,
         open: HashMap::new(),
+        open_of: HashMap::new(),
+        net_sends: HashMap::new(),
         used: HashSet::new(),
         sends: VecDeque::new(),
         hasher: DefaultHasher::new(),
@@ -79,6 +114,7 @@ pub fn run(
             attempts: 0,
             attempts_on: HashMap::new(),
             peak_sockets: 0,
+            order: Vec::new(),
             summary: Summary {
                 hosts: 0,
                 miss: None,
@@ -89,12 +125,28 @@ pub fn run(
     };
     let mut now = origin;
     let mut interrupt_at = interrupt_at.map(|at| origin + at);
+    world.scanner.expect_hosts(late.is_some());
     loop {
+        if let Some((hosts, end)) = &mut late {
+            while hosts.front().is_some_and(|(at, _)| origin + *at <= now) {
+                let (_, host) = hosts.pop_front().expect("there is one");
+                planned += ports * u64::from(world.scanner.add_host(host));
+            }
+            if origin + *end <= now {
+                world.scanner.expect_hosts(false);
+                late = None;
+            }
+        }
         world.act(network, now);
         if world.scanner.is_done() {
             break;
         }
-        let next = [world.scanner.poll_timeout(), network.next(), interrupt_at]
+        let more = late.as_ref().map(|(hosts, end)| {
+            let next = hosts.front().map_or(*end, |(at, _)| *at);
+            origin + next.min(*end)
+        });
+        let timeout = world.scanner.poll_timeout();
+        let next = [timeout, network.next(), interrupt_at, more]
             .into_iter()
             .flatten()
             .min();
@@ -117,13 +169,14 @@ pub fn run(
             continue;
         }
         while let Some((id, outcome)) = network.take(now, |id| world.open.contains_key(&id)) {
-            world.open.remove(&id);
+            world.close(id);
             (now - origin, id, format!("{outcome:?}")).hash(&mut world.hasher);
             world.scanner.handle_outcome(now, id, outcome);
         }
         world.scanner.handle_timeout(now);
     }
     let progress = world.scanner.progress();
+    assert_eq!(progress.planned, planned);
     assert_eq!(
         progress.counts.total(),
         planned,
@@ -147,6 +200,10 @@ struct Driver {
     options: Options,
     origin: Instant,
     open: HashMap<ProbeId, (IpAddr, u16)>,
+    /// Sockets of each host.
+    open_of: HashMap<IpAddr, usize>,
+    /// Attempts of the last second in each network.
+    net_sends: HashMap<IpAddr, VecDeque<Instant>>,
     /// Ids in use or used, with their generation: none may come twice.
     used: HashSet<ProbeId>,
     /// Send times of the last second.
@@ -170,10 +227,12 @@ impl Driver {
                         in_use < self.options.max_sockets,
                         "more sockets than allowed"
                     );
+                    self.check_limits(now, addr.ip());
                     match network.connect(now, id, addr.ip(), addr.port(), in_use) {
                         Some(outcome) => self.scanner.handle_outcome(now, id, outcome),
                         None => {
                             self.open.insert(id, (addr.ip(), addr.port()));
+                            *self.open_of.entry(addr.ip()).or_default() += 1;
                             *self
                                 .out
                                 .attempts_on
@@ -185,14 +244,42 @@ impl Driver {
                     }
                 }
                 Action::Close { id } => {
-                    assert!(
-                        self.open.remove(&id).is_some(),
-                        "{id:?} is closed but was not open"
-                    );
+                    assert!(self.close(id), "{id:?} is closed but was not open");
                 }
                 Action::Report(report) => self.report(report, now),
             }
         }
+    }
+
+    /// The socket of an attempt is closed; whether it was open.
+    fn close(&mut self, id: ProbeId) -> bool {
+        let Some((host, _)) = self.open.remove(&id) else {
+            return false;
+        };
+        *self.open_of.entry(host).or_default() -= 1;
+        true
+    }
+
+    /// What holds for each host and for each network, at an attempt on `host`.
+    fn check_limits(&mut self, now: Instant, host: IpAddr) {
+        let in_use = self.open_of.get(&host).copied().unwrap_or(0);
+        let most = self.options.host_sockets.max(1);
+        assert!(in_use < most, "{host} has {in_use} sockets, {most} allowed");
+        self.out.order.push(host);
+        let Some(rate) = self.options.net_rate.filter(|rate| *rate > 0.0) else {
+            return;
+        };
+        let sends = self.net_sends.entry(net(host)).or_default();
+        sends.push_back(now);
+        while now - sends[0] >= Duration::from_secs(1) {
+            sends.pop_front();
+        }
+        assert!(
+            sends.len() as f64 <= rate.ceil(),
+            "{} attempts in a second on {}/24 at --net-rate {rate}",
+            sends.len(),
+            net(host)
+        );
     }
 
     fn check_rate(&mut self, now: Instant) {
