@@ -21,7 +21,11 @@ fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return fail(Exit::Usage, &format!("{error:#}")),
     };
-    match cli::run::run(&args, plan, &signals) {
+    let ended = match args.dry_run || args.list {
+        true => cli::dry::run(&args, plan),
+        false => cli::run::run(&args, plan, &signals),
+    };
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => fail(Exit::Failed, &format!("{error:#}")),
     }

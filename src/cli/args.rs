@@ -31,6 +31,23 @@ pub(crate) struct Args {
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<OsString>,
 
+    /// Scan the targets in FILE too, - for standard input
+    ///
+    /// One a line or several with blanks between, each written as TARGET; # begins a comment. May be
+    /// given several times. A line at fault is named, the others are scanned.
+    #[arg(long = "targets", value_name = "FILE", help_heading = HOSTS)]
+    pub(crate) lists: Vec<PathBuf>,
+
+    /// Never scan SPEC: written as TARGET, several with commas
+    ///
+    /// May be given several times. Of a name, every address is left out.
+    #[arg(long, value_name = "SPEC", help_heading = HOSTS)]
+    pub(crate) exclude: Vec<String>,
+
+    /// Never scan what is in FILE, written as for --targets
+    #[arg(long, value_name = "FILE", help_heading = HOSTS)]
+    pub(crate) exclude_file: Vec<PathBuf>,
+
     /// Ports to scan: 22,80,8000-8100,-1024,60000-,-,http [default: 1-1024]
     ///
     /// A comma-separated list of ports, ranges (open at either end: -1024, 60000-, and - for
@@ -69,6 +86,12 @@ pub(crate) struct Args {
     /// Retries included. Without it the network sets the pace.
     #[arg(long, value_name = "N/s", value_parser = rate, help_heading = PACE)]
     pub(crate) rate: Option<f64>,
+
+    /// Attempts a second at most to any one /24, or /64 of IPv6
+    ///
+    /// Holds in each single second, retries included.
+    #[arg(long, value_name = "N/s", value_parser = rate, help_heading = PACE)]
+    pub(crate) net_rate: Option<f64>,
 
     /// Sockets in use at most, over the whole run [default: 32768]
     ///
@@ -135,11 +158,33 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',', help_heading = RESULTS)]
     pub(crate) show: Vec<ShowState>,
 
+    /// Order of hosts and ports
+    ///
+    /// random: hosts shuffled, so that attempts go to many networks side by side; ports shuffled
+    /// too, those most often open first. sequential: both ascending. Hosts whose names are still
+    /// being resolved when the scan begins come last.
+    #[arg(long, value_name = "HOW", value_enum, default_value = "random", help_heading = HOSTS)]
+    pub(crate) order: Order,
+
     /// Seed of the order of hosts and ports [default: random]
     ///
     /// The same seed and targets give the same order. The run line of ndjson and -v state it.
     #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) seed: Option<u64>,
+
+    /// Print what would be scanned, and scan nothing
+    ///
+    /// Hosts, ports, probes, the time it would take about. Sends nothing but name lookups.
+    #[arg(long, conflicts_with = "list", help_heading = RESULTS)]
+    pub(crate) dry_run: bool,
+
+    /// Print the address of every host in the order of the scan, and scan nothing
+    #[arg(long, help_heading = RESULTS)]
+    pub(crate) list: bool,
+
+    /// Scan a target of more than 2^32 addresses
+    #[arg(long, help_heading = HOSTS)]
+    pub(crate) yes: bool,
 
     /// Nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
@@ -169,13 +214,14 @@ Examples:
   nishad -p- host.example              all ports
   nishad --top-ports 100 10.0.0.0/24   a network
   nishad -p ssh,http --show all 10.0.0-3.1-254
+  nishad --targets hosts.txt --exclude 10.0.0.0/28,printer.example
   nishad --format ndjson -o found.ndjson -p- 10.0.0.7 2001:db8::7
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
   1    the results could not be written, or the system refused the event queue
   2    wrong usage, or a target that cannot be read or resolved; others are
-       scanned, and the wrong ones are named again at the end
+       scanned, and the wrong ones (the first 10) are named again at the end
   3    incomplete: something is unscanned, or nobody reads the results
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
 
@@ -204,6 +250,14 @@ pub(crate) enum Timing {
     Normal,
     /// For fast networks that lose nothing
     Aggressive,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Shuffled by the seed
+    Random,
+    /// Ascending
+    Sequential,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The program: what was typed, what it means, and how a run is shown.
 
 pub(crate) mod args;
+pub(crate) mod dry;
 pub(crate) mod plan;
 pub(crate) mod progress;
 mod prompt;

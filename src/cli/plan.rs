@@ -2,49 +2,75 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use nishad::engine::Options;
 use nishad::output::Show;
 use nishad::service;
 use nishad::target::{PortSet, TargetSpace};
 
-use super::args::{Args, Timing};
+use super::args::{Args, Order, Timing};
 use super::progress::say;
 use super::prompt;
-use super::targets::{Family, Targets};
+use super::targets::{self, Bad, Excludes, Family, Lookup, Names, Targets};
 
 /// The ports of a run without `--ports` and `--top-ports`, as the original script had them.
 const DEFAULT_PORTS: &str = "1-1024";
 
+/// How long names are waited for before the scan begins with what is known. Those known by then,
+/// most of a nearby resolver, have their place in the order; the others come behind it.
+const HEAD_START: Duration = Duration::from_millis(100);
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The probes.
+    /// The probes, as far as they are known.
     pub(crate) space: TargetSpace,
+    /// Names whose hosts come to it.
+    pub(crate) names: Names,
     /// The bounds of the scan.
     pub(crate) options: Options,
     /// The seed of the order.
     pub(crate) seed: u64,
     /// What is listed.
     pub(crate) show: Show,
-    /// The targets that cannot be read or resolved, each with its reason, in one line.
-    pub(crate) bad: Vec<String>,
+    /// The targets that cannot be read or resolved.
+    pub(crate) bad: Bad,
 }
 
-/// What `args` mean. Names are resolved here, and the target asked for if there is none. An error
-/// is one of usage: nothing can be scanned.
+/// What `args` mean. Names are being resolved from here on, and the target is asked for if there is
+/// none. An error is one of usage: nothing can be scanned.
 pub(crate) fn plan(args: &Args) -> Result<Plan> {
     let ports = ports(args)?;
-    let (targets, bad) = targets(args)?;
-    for wrong in &bad {
+    check_standard_input(args)?;
+    let excludes = Excludes::read(args).map_err(not_excluded)?;
+    let mut targets = targets(args)?;
+    let excluded = excludes.resolved().map_err(not_excluded)?;
+    targets.names.close();
+    targets.names.exclude(excluded.clone());
+    excluded.remove_from(&mut targets.hosts);
+    let Targets {
+        mut hosts,
+        names,
+        mut bad,
+        ..
+    } = targets;
+    let deadline = Instant::now() + HEAD_START;
+    for target in names.wait_until(deadline, hosts.is_empty()) {
+        let name = target.name.clone().unwrap_or_default();
+        hosts.insert_named(target.addr, target.scope_id, name);
+    }
+    bad.merge(names.take_bad());
+    for wrong in bad.lines() {
         say(format_args!("error: {wrong}"));
     }
-    let hosts = targets.hosts;
-    if hosts.is_empty() {
-        bail!("nothing to scan: no target can be read and resolved");
+    if hosts.is_empty() && names.pending() == 0 {
+        match bad.count() {
+            0 => bail!("nothing to scan: the targets hold no host that is not excluded"),
+            _ => bail!("nothing to scan: no target can be read and resolved"),
+        }
     }
     if hosts.checked_len().is_none() {
         bail!(
@@ -52,7 +78,31 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
         );
     }
     let seed = args.seed.unwrap_or_else(random_seed);
-    let show = match args.show.as_slice() {
+    let popular = service::popular();
+    let space = match args.order {
+        Order::Random => TargetSpace::new(hosts, ports, popular, seed),
+        Order::Sequential => TargetSpace::in_order(hosts, ports, popular),
+    };
+    Ok(Plan {
+        space,
+        names,
+        options: options(args),
+        seed,
+        show: show(args),
+        bad,
+    })
+}
+
+/// What is to be left out cannot be told: nothing is scanned.
+fn not_excluded(bad: Bad) -> anyhow::Error {
+    for wrong in bad.lines() {
+        say(format_args!("error: {wrong}"));
+    }
+    anyhow!("nothing is scanned, since it is not known what to exclude")
+}
+
+fn show(args: &Args) -> Show {
+    match args.show.as_slice() {
         [] => Show::default(),
         shown => Show::with(
             &shown
@@ -61,15 +111,16 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
                 .copied()
                 .collect::<Vec<_>>(),
         ),
-    };
-    let space = TargetSpace::new(hosts, ports, service::popular(), seed);
-    Ok(Plan {
-        space,
-        options: options(args),
-        seed,
-        show,
-        bad,
-    })
+    }
+}
+
+/// Standard input can be read once.
+fn check_standard_input(args: &Args) -> Result<()> {
+    let lists = args.lists.iter().chain(&args.exclude_file);
+    if lists.filter(|path| targets::is_stdin(path)).count() > 1 {
+        bail!("--targets and --exclude-file: only one of them can be -, standard input");
+    }
+    Ok(())
 }
 
 fn ports(args: &Args) -> Result<PortSet> {
@@ -98,39 +149,38 @@ fn ports(args: &Args) -> Result<PortSet> {
     Ok(ports)
 }
 
-/// The hosts, and the targets that are none.
-fn targets(args: &Args) -> Result<(Targets, Vec<String>)> {
+/// What the TARGETs and the lists of them stand for.
+fn targets(args: &Args) -> Result<Targets> {
     let family = match (args.ipv4, args.ipv6) {
         (true, _) => Some(Family::V4),
         (_, true) => Some(Family::V6),
         _ => None,
     };
-    let mut targets = Targets {
+    let lookup = Lookup {
         family,
         all_addresses: args.all_addresses,
-        ..Targets::default()
+        ..Lookup::default()
     };
-    if args.targets.is_empty() {
+    let mut targets = Targets::new(lookup, args.yes);
+    for target in &args.targets {
+        targets.add_typed(target);
+    }
+    for path in &args.lists {
+        targets.add_list(path).map_err(|error| anyhow!(error))?;
+    }
+    if args.targets.is_empty() && args.lists.is_empty() {
         if !io::stdin().is_terminal() {
             bail!("no TARGET given, and no terminal to ask for it; see nishad --help");
         }
         let answer = prompt::ask(io::stdin().lock(), io::stderr(), |answer| {
-            targets.add(answer)
+            targets.add_now(answer)
         })
         .context("cannot ask for the target")?;
         if answer.is_none() {
             bail!("no target given");
         }
-        return Ok((targets, Vec::new()));
     }
-    let add = |target| targets.add_typed(target).err();
-    let bad = args
-        .targets
-        .iter()
-        .map(|target| target.as_os_str())
-        .filter_map(add)
-        .collect();
-    Ok((targets, bad))
+    Ok(targets)
 }
 
 fn options(args: &Args) -> Options {
@@ -157,6 +207,7 @@ fn options(args: &Args) -> Options {
         retries: args.retries.unwrap_or(preset.retries),
         miss: args.miss.unwrap_or(preset.miss),
         rate: args.rate.or(preset.rate),
+        net_rate: args.net_rate,
         max_sockets: args.max_sockets.unwrap_or(preset.max_sockets),
         host_sockets: args.host_sockets.unwrap_or(preset.host_sockets),
         min_rtt_timeout: args.min_rtt_timeout.unwrap_or(preset.min_rtt_timeout),

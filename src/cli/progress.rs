@@ -44,6 +44,7 @@ impl Screen {
         self.pace.update(now, progress);
         if let Some(bar) = &self.bar {
             *lock(&self.tail) = self.pace.describe(progress);
+            bar.set_length(progress.planned);
             bar.set_position(done(progress));
         }
     }
@@ -201,7 +202,7 @@ fn done(progress: &Progress) -> u64 {
 }
 
 /// Seconds in the unit that suits them; `?` if unknown.
-fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     match seconds.ceil() {
         s if s < 100.0 => format!("{s:.0} s"),
         s if s < 6000.0 => format!("{:.0} min", s / 60.0),

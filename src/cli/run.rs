@@ -2,31 +2,41 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use jiff::tz::TimeZone;
 
-use nishad::engine::{LocalFault, Note, Report, State};
-use nishad::net::{self, Event, RunReport};
+use nishad::engine::{LocalFault, Note, Options, Report, State};
+use nishad::net::{self, Event, RunReport, ScanError};
 use nishad::output::{Clock, Ndjson, Output, Run, Text, TextOptions};
+use nishad::target::TargetSpace;
 
 use super::Exit;
 use super::args::{Args, Color, Format};
+use super::dry;
 use super::plan::Plan;
 use super::progress::{Screen, say};
 use super::signals::Signals;
 use super::sink::{self, Sink};
+use super::targets::{Bad, Names};
 
 /// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
 /// scan that cannot be made.
-pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
+pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit> {
     let sink = Sink::open(args.output.as_deref())
         .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
-    raise_descriptor_limit(&plan);
+    let unresolved = plan.names.pending();
+    prepare_descriptors(&mut plan, unresolved);
+    if !args.quiet && dry::is_large(&plan) {
+        say(format_args!("{}", dry::size(&plan)));
+    }
     let clock = Clock::start();
+    let told = describe(&plan);
     let mut view = View {
-        output: output(args, &plan, &sink, clock),
+        output: output(args, &plan, unresolved, &sink, clock),
         screen: Screen::new(
             !args.no_progress && !args.quiet,
             plan.space.planned(),
@@ -36,28 +46,32 @@ pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
         verbose: args.verbose,
         quiet: args.quiet,
         faults: Vec::new(),
+        names: plan.names,
+        bad: plan.bad,
         failure: None,
     };
     if args.verbose {
-        view.screen.line(format_args!("{}", describe(&plan)));
+        view.screen.line(format_args!("{told}"));
     }
     let cancel = signals.scanning();
-    let ended = net::scan(plan.space, plan.options, cancel, &mut |event| {
-        view.observe(event)
-    });
+    let ended = scan(plan.space, plan.options, unresolved, cancel, &mut view);
     view.screen.clear();
+    view.tell_bad();
+    let left = view.names.left();
+    let all_resolved = left.count() == 0;
+    view.bad.merge(left);
     let complete = match (ended, view.failure.take()) {
         (_, Some(error)) => Err(error),
         (Ok(ended), None) => view
             .finish(&ended, clock)
-            .map(|()| ended.counts.unscanned == 0),
+            .map(|()| ended.counts.unscanned == 0 && all_resolved),
         (Err(error), None) => {
             // What is known is not lost.
             let _ = view.flush();
             return Err(error.into());
         }
     };
-    for wrong in &plan.bad {
+    for wrong in view.bad.lines() {
         say(format_args!("error: not scanned: {wrong}"));
     }
     let complete = match complete {
@@ -70,7 +84,7 @@ pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
     };
     Ok(match () {
         () if signals.came() && !complete => Exit::Interrupted,
-        () if !plan.bad.is_empty() => Exit::Usage,
+        () if view.bad.count() > 0 => Exit::Usage,
         () if !complete => Exit::Incomplete,
         () => Exit::Complete,
     })
@@ -85,6 +99,9 @@ struct View {
     quiet: bool,
     /// Local faults told of, each once.
     faults: Vec<LocalFault>,
+    /// Names that are being resolved, and the targets that cannot be scanned.
+    names: Names,
+    bad: Bad,
     /// Why the results could not be written.
     failure: Option<io::Error>,
 }
@@ -107,6 +124,7 @@ impl View {
     fn take(&mut self, event: Event) -> io::Result<()> {
         let urgent = match event {
             Event::Progress(progress) => {
+                self.tell_bad();
                 self.screen.progress(Instant::now(), &progress);
                 true
             }
@@ -127,6 +145,14 @@ impl View {
             self.flush()
         } else {
             Ok(())
+        }
+    }
+
+    /// Tells of names that could not be resolved since.
+    fn tell_bad(&mut self) {
+        let new = self.names.take_bad();
+        for wrong in self.bad.merge(new) {
+            self.screen.line(format_args!("error: {wrong}"));
         }
     }
 
@@ -159,6 +185,7 @@ impl View {
             miss,
             silent_hosts,
             attempts,
+            targets_failed: self.bad.count(),
             elapsed: clock.elapsed(),
         };
         self.output.finish(self.sink.lines(), &run)?;
@@ -174,7 +201,24 @@ impl View {
     }
 }
 
-fn output(args: &Args, plan: &Plan, sink: &Sink, clock: Clock) -> Output {
+/// Scans the hosts of `space` and, if names are still `unresolved`, theirs.
+fn scan(
+    space: TargetSpace,
+    options: Options,
+    unresolved: u64,
+    cancel: &Arc<AtomicBool>,
+    view: &mut View,
+) -> Result<RunReport, ScanError> {
+    let mut scan = net::Scan::new(space, options);
+    if unresolved > 0 {
+        let (feeder, feed) = net::feed();
+        view.names.feed(feeder);
+        scan = scan.feed(feed);
+    }
+    scan.run(cancel, &mut |event| view.observe(event))
+}
+
+fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) -> Output {
     match args.format {
         Format::Ndjson => {
             let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
@@ -184,7 +228,7 @@ fn output(args: &Args, plan: &Plan, sink: &Sink, clock: Clock) -> Output {
             show: plan.show,
             color: color(args.color, sink),
             verbose: args.verbose,
-            hosts: plan.space.hosts(),
+            hosts: plan.space.hosts() + unresolved,
             zone: TimeZone::system(),
             clock,
         })),
@@ -204,20 +248,36 @@ fn color(wanted: Color, sink: &Sink) -> bool {
 /// Descriptors of the program itself: the standard streams, the results' file, the event queue.
 const OWN_DESCRIPTORS: usize = 32;
 
-/// Lets the scan have as many sockets as it may use at once, as far as the system allows.
-fn raise_descriptor_limit(plan: &Plan) {
-    let planned = usize::try_from(plan.space.planned()).unwrap_or(usize::MAX);
-    net::raise_descriptor_limit(planned.min(plan.options.max_sockets) + OWN_DESCRIPTORS);
+/// Lets the scan have as many sockets as it may use at once, as far as the system allows, and
+/// lookups what they need.
+fn prepare_descriptors(plan: &mut Plan, unresolved: u64) {
+    let more = unresolved.saturating_mul(plan.space.ports().into());
+    let planned = usize::try_from(plan.space.planned().saturating_add(more));
+    let sockets = plan.options.max_sockets;
+    let lookups = match unresolved {
+        0 => 0,
+        _ => plan.names.descriptors(),
+    };
+    let wanted = planned.unwrap_or(usize::MAX).min(sockets);
+    net::raise_descriptor_limit(wanted + OWN_DESCRIPTORS + lookups);
+    if lookups > 0 {
+        let free = net::available_sockets().saturating_sub(lookups);
+        plan.options.max_sockets = sockets.min(free).max(1);
+    }
 }
 
 /// What is about to be done, for `-v`.
 fn describe(plan: &Plan) -> String {
     let options = &plan.options;
+    let names = match plan.names.pending() {
+        0 => String::new(),
+        n => format!("{n} name(s) being resolved, "),
+    };
     let rate = options
         .rate
         .map_or("no limit".into(), |rate| format!("{rate}/s"));
     format!(
-        "{} host(s), {} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
+        "{} host(s), {names}{} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
          sockets {} ({} can be had) and {} a host",
         plan.space.hosts(),
         plan.space.ports(),

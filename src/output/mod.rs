@@ -60,6 +60,8 @@ pub struct Run {
     pub silent_hosts: u64,
     /// Connection attempts started.
     pub attempts: u64,
+    /// Targets that could not be read or resolved: nobody knows which hosts they are.
+    pub targets_failed: u64,
     /// From the start of the run to its end.
     pub elapsed: Duration,
 }

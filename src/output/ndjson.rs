@@ -83,7 +83,8 @@ impl Ndjson {
                 counts: run.counts.into(),
                 attempts: run.attempts,
                 miss: run.miss,
-                complete: run.counts.unscanned == 0,
+                targets_failed: run.targets_failed,
+                complete: run.counts.unscanned == 0 && run.targets_failed == 0,
             },
         )
     }
@@ -223,6 +224,7 @@ struct RunLine<'a> {
     counts: CountFields,
     attempts: u64,
     miss: Option<f64>,
+    targets_failed: u64,
     complete: bool,
 }
 

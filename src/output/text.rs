@@ -29,7 +29,7 @@ pub struct TextOptions {
     pub color: bool,
     /// Reasons and round-trip times on port lines, a block for every host.
     pub verbose: bool,
-    /// Hosts planned.
+    /// Hosts planned, each name that is not yet resolved taken for one.
     pub hosts: u64,
     /// Time zone of the times shown.
     pub zone: TimeZone,
@@ -83,7 +83,7 @@ impl Text {
 
     /// Writes the sums of a run of several hosts. Errors are those of `out`.
     pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
-        if run.hosts == 1 && self.blocks == 1 {
+        if run.hosts == 1 && self.blocks == 1 && run.targets_failed == 0 {
             return Ok(());
         }
         let mut text = String::new();
@@ -257,6 +257,14 @@ impl Text {
                 text,
                 "{} never begun: interrupted",
                 hosts(run.hosts - begun)
+            )?;
+        }
+        if run.targets_failed > 0 {
+            let s = if run.targets_failed == 1 { "" } else { "s" };
+            writeln!(
+                text,
+                "{} target{s} not scanned: cannot be read or resolved",
+                run.targets_failed
             )?;
         }
         if let Some(miss) = run.miss {

@@ -47,6 +47,27 @@ pub enum HostSpec {
 }
 
 impl HostSpec {
+    /// Reads what stands for any number of addresses, also more than a run can have: to leave out.
+    ///
+    /// # Errors
+    ///
+    /// As of [`from_str`](Self::from_str), but for the size.
+    pub fn of_any_size(spec: &str) -> Result<HostSpec, HostSpecError> {
+        parse(spec.trim())
+    }
+
+    /// How many addresses it stands for, at most `u128::MAX`; `None` for a name.
+    pub fn addresses(&self) -> Option<u128> {
+        let count = |(first, last): (IpAddr, IpAddr)| match (first, last) {
+            (IpAddr::V6(first), IpAddr::V6(last)) => u128::from(last) - u128::from(first),
+            (IpAddr::V4(first), IpAddr::V4(last)) => u128::from(u32::from(last) - u32::from(first)),
+            // Both ends of a range are of one family.
+            _ => 0,
+        };
+        let ranges = self.ranges()?.map(|range| count(range).saturating_add(1));
+        Some(ranges.fold(0, u128::saturating_add))
+    }
+
     /// The ranges of addresses it stands for, ascending, or `None` for a name.
     pub fn ranges(&self) -> Option<Box<dyn Iterator<Item = (IpAddr, IpAddr)> + '_>> {
         Some(match *self {
@@ -99,31 +120,11 @@ impl FromStr for HostSpec {
 
     fn from_str(target: &str) -> Result<HostSpec, HostSpecError> {
         let target = target.trim();
-        if target.is_empty() {
-            return Err(HostSpecError::Empty);
+        let spec = parse(target)?;
+        if let HostSpec::Network { .. } | HostSpec::Range { .. } = spec {
+            check_size(target, &spec)?;
         }
-        if target.contains(char::is_whitespace) {
-            return Err(HostSpecError::Blank {
-                target: shown(target),
-            });
-        }
-        if target.contains("://") {
-            return Err(HostSpecError::Url {
-                target: shown(target),
-            });
-        }
-        if let Some((network, prefix)) = target.split_once('/') {
-            return parse_network(target, network, prefix);
-        }
-        if target.contains([':', '[', ']', '%']) {
-            return parse_ipv6(target);
-        }
-        let numeric = |c: char| c.is_ascii_digit() || ".-,*".contains(c);
-        if target.chars().all(numeric) {
-            return parse_ipv4(target);
-        }
-        check_name(target)?;
-        Ok(HostSpec::Name(target.to_string()))
+        Ok(spec)
     }
 }
 
@@ -144,12 +145,48 @@ impl std::fmt::Display for HostSpec {
     }
 }
 
+/// What `target`, without blanks around it, stands for.
+fn parse(target: &str) -> Result<HostSpec, HostSpecError> {
+    if target.is_empty() {
+        return Err(HostSpecError::Empty);
+    }
+    if target.contains(char::is_whitespace) {
+        return Err(HostSpecError::Blank {
+            target: shown(target),
+        });
+    }
+    if target.contains("://") {
+        return Err(HostSpecError::Url {
+            target: shown(target),
+        });
+    }
+    if let Some((network, prefix)) = target.split_once('/') {
+        return parse_network(network, prefix);
+    }
+    if target.contains([':', '[', ']', '%']) {
+        return parse_ipv6(target);
+    }
+    let numeric = |c: char| c.is_ascii_digit() || ".-,*".contains(c);
+    if target.chars().all(numeric) {
+        return parse_ipv4(target);
+    }
+    check_name(target)?;
+    Ok(HostSpec::Name(target.to_string()))
+}
+
 /// `a.b.c.d` with ranges, or `a.b.c.d-e.f.g.h`; `target` has digits, dots, dashes, commas and stars.
 fn parse_ipv4(target: &str) -> Result<HostSpec, HostSpecError> {
+    // What most lines of a long list are.
+    if let Ok(addr) = target.parse::<Ipv4Addr>() {
+        return Ok(HostSpec::Address {
+            addr: addr.into(),
+            scope: None,
+        });
+    }
     if let Some((first, last)) = target.split_once('-')
         && let (Ok(first), Ok(last)) = (first.parse::<Ipv4Addr>(), last.parse::<Ipv4Addr>())
     {
-        return address_range(target, first.into(), last.into(), None);
+        return address_range(first.into(), last.into(), None);
     }
     let octets = parse_octets(target)?;
     Ok(match octets.single() {
@@ -176,7 +213,7 @@ fn parse_ipv6(target: &str) -> Result<HostSpec, HostSpecError> {
                 }
                 (first, last) => first.or(last),
             };
-            return address_range(target, first.0, last.0, scope);
+            return address_range(first.0, last.0, scope);
         }
     }
     if let Some((host, port)) = split_port(target) {
@@ -239,7 +276,7 @@ fn split_port(target: &str) -> Option<(&str, &str)> {
 }
 
 /// `addr/prefix`.
-fn parse_network(target: &str, network: &str, prefix: &str) -> Result<HostSpec, HostSpecError> {
+fn parse_network(network: &str, prefix: &str) -> Result<HostSpec, HostSpecError> {
     let (addr, scope) = parse_address(network).map_err(|error| match error {
         HostSpecError::BadIpv6 { .. } => HostSpecError::BadNetwork {
             piece: shown(network),
@@ -271,7 +308,6 @@ fn parse_network(target: &str, network: &str, prefix: &str) -> Result<HostSpec, 
         false => (addr, prefix),
     };
     let network = first_of(addr, prefix);
-    check_size(target, network, last_of(network, prefix))?;
     Ok(HostSpec::Network {
         network,
         prefix,
@@ -289,7 +325,6 @@ fn mapped_back(addr: IpAddr) -> IpAddr {
 
 /// All addresses from `first` to `last`.
 fn address_range(
-    target: &str,
     first: IpAddr,
     last: IpAddr,
     scope: Option<String>,
@@ -305,7 +340,6 @@ fn address_range(
     }
     check_scope(first, scope.as_deref())?;
     check_scope(last, scope.as_deref())?;
-    check_size(target, first, last)?;
     Ok(HostSpec::Range { first, last, scope })
 }
 
@@ -320,18 +354,19 @@ fn check_scope(addr: IpAddr, scope: Option<&str>) -> Result<(), HostSpecError> {
     }
 }
 
-fn check_size(target: &str, first: IpAddr, last: IpAddr) -> Result<(), HostSpecError> {
-    if let (IpAddr::V6(first), IpAddr::V6(last)) = (first, last) {
-        let more = u128::from(last) - u128::from(first);
-        if more >= u128::from(MAX_HOSTS) {
-            let bits = more.checked_add(1).map_or(128, u128::ilog2);
-            return Err(HostSpecError::TooMany {
-                target: shown(target),
-                bits,
-            });
-        }
+fn check_size(target: &str, spec: &HostSpec) -> Result<(), HostSpecError> {
+    match spec.addresses() {
+        Some(addresses) if addresses > u128::from(MAX_HOSTS) => Err(HostSpecError::TooMany {
+            target: shown(target),
+            // All addresses of IPv6 are one more than can be counted.
+            bits: if addresses == u128::MAX {
+                128
+            } else {
+                addresses.ilog2()
+            },
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn is_link_local(addr: IpAddr) -> bool {

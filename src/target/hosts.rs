@@ -112,11 +112,34 @@ impl HostSet {
         self.remove(others);
     }
 
-    /// Takes all hosts of `others` out.
+    /// Takes all hosts of `others` out; an IPv6 address without a scope is taken out of every scope.
     pub fn remove(&mut self, mut others: HostSet) {
         self.v4.subtract(&mut others.v4);
         self.v6.subtract(&mut others.v6);
+        let mut scopes: Vec<u32> = self.v6.merge().iter().map(|(f, _)| f.scope_id).collect();
+        scopes.dedup();
+        for scope_id in scopes.into_iter().filter(|scope_id| *scope_id != 0) {
+            let unscoped = others
+                .v6
+                .merge()
+                .iter()
+                .filter(|(first, _)| first.scope_id == 0);
+            let mut there = Intervals::default();
+            for (first, last) in unscoped {
+                there.insert(
+                    Scoped::new(scope_id, first.bits()),
+                    Scoped::new(scope_id, last.bits()),
+                );
+            }
+            self.v6.subtract(&mut there);
+        }
         self.index.take();
+    }
+
+    /// Merges what overlaps, so that [`contains`](Self::contains) is a binary search.
+    pub fn compact(&mut self) {
+        self.v4.merge();
+        self.v6.merge();
     }
 
     /// Hosts in the set, at most `u64::MAX`.
@@ -139,9 +162,12 @@ impl HostSet {
         self.index().nth(index)
     }
 
-    /// Whether the address is in the set.
+    /// Whether the address is in the set. Fast in a [compact](Self::compact) one.
     pub fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
-        self.index().contains(addr, scope_id)
+        match Bounds::new(addr, addr, scope_id) {
+            Bounds::V4(addr, _) => self.v4.contains(addr),
+            Bounds::V6(addr, _) => self.v6.contains(addr),
+        }
     }
 
     /// How many ranges the set takes up, each of neighbouring addresses.
@@ -395,6 +421,43 @@ mod tests {
         let all = set.clone();
         set.remove(all);
         assert!(set.is_empty());
+    }
+
+    #[test]
+    fn an_address_without_a_scope_is_removed_from_every_scope() {
+        let mut set = HostSet::default();
+        for scope_id in [0, 2, 3] {
+            set.insert_range(ip("fe80::1"), ip("fe80::9"), scope_id);
+        }
+        set.remove_range(ip("fe80::5"), ip("fe80::ffff"), 0);
+        set.remove_range(ip("fe80::1"), ip("fe80::2"), 3);
+        assert_eq!(set.len(), 4 + 4 + 2);
+        assert!(set.contains(ip("fe80::2"), 2) && !set.contains(ip("fe80::2"), 3));
+        assert!(!set.contains(ip("fe80::5"), 2) && !set.contains(ip("fe80::9"), 3));
+    }
+
+    #[test]
+    fn sets_too_large_to_count_still_know_what_is_in_them() {
+        let mut set = HostSet::default();
+        set.insert_range(ip("::"), ip("7fff::"), 0);
+        set.insert_range(ip("fe80::"), ip("febf::"), 0);
+        set.insert_range(ip("10.0.0.0"), ip("10.0.0.9"), 0);
+        for compact in [false, true] {
+            if compact {
+                set.compact();
+            }
+            for (inside, addr) in [
+                (true, "::1"),
+                (true, "7fff::"),
+                (false, "7fff::1"),
+                (true, "fe80::1"),
+                (false, "ff02::1"),
+                (true, "10.0.0.9"),
+                (false, "10.0.0.10"),
+            ] {
+                assert_eq!(set.contains(ip(addr), 0), inside, "{addr}");
+            }
+        }
     }
 
     #[test]

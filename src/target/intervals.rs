@@ -131,6 +131,17 @@ impl<B: Bound> Intervals<B> {
         &self.ranges
     }
 
+    /// Whether `addr` lies in one of the ranges; a binary search if they are merged.
+    pub(super) fn contains(&self, addr: B) -> bool {
+        let (merged, others) = self.ranges.split_at(self.merged);
+        let after = merged.partition_point(|range| range.0 <= addr);
+        let before = after.checked_sub(1).map(|i| merged[i]);
+        before.is_some_and(|range| addr <= range.1)
+            || others
+                .iter()
+                .any(|range| range.0 <= addr && addr <= range.1)
+    }
+
     /// Takes the addresses of `others` out.
     pub(super) fn subtract(&mut self, others: &mut Intervals<B>) {
         let others = others.merge();

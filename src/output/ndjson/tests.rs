@@ -179,6 +179,7 @@ fn host_and_run_lines_count_every_state() {
         miss: None,
         silent_hosts: 1,
         attempts: 99,
+        targets_failed: 2,
         elapsed,
     };
     let mut out = Vec::new();
@@ -191,7 +192,22 @@ fn host_and_run_lines_count_every_state() {
     assert_eq!(line["planned"], 10);
     assert_eq!(line["attempts"], 99);
     assert_eq!(line["elapsed_s"], 1.5);
+    assert_eq!(line["targets_failed"], 2);
     assert_eq!(line["complete"], false);
+
+    for (unscanned, targets_failed, complete) in [(0, 0, true), (1, 0, false), (0, 1, false)] {
+        let run = Run {
+            counts: Counts {
+                unscanned,
+                ..Counts::default()
+            },
+            targets_failed,
+            ..run.clone()
+        };
+        let mut out = Vec::new();
+        format.finish(&mut out, &run).expect("a Vec takes all");
+        assert_eq!(read(&out)[0]["complete"], complete);
+    }
 }
 
 #[test]

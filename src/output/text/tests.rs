@@ -69,6 +69,7 @@ fn run(hosts: u64, counts: Counts) -> Run {
         miss: None,
         silent_hosts: 0,
         attempts: 1,
+        targets_failed: 0,
         elapsed,
     }
 }
@@ -127,6 +128,24 @@ fn a_host_as_the_original_script_wrote_it() {
     );
     let started = text.lines().nth(2).expect("the third line");
     assert_eq!(started.len(), "Scan started at: 20:05:30".len());
+}
+
+#[test]
+fn targets_that_failed_are_told_even_where_one_host_is_left() {
+    let reports = [host(None, counts(0, 9, 0, 0), Trust::default())];
+    for (failed, line) in [
+        (1, "1 target not scanned: cannot be read or resolved"),
+        (12, "12 targets not scanned: cannot be read or resolved"),
+    ] {
+        let run = Run {
+            targets_failed: failed,
+            ..run(1, counts(0, 9, 0, 0))
+        };
+        let text = written(options(), &reports, &run);
+        let lines = body(&text);
+        assert!(lines.contains(&"1 host, 9 ports: 0 open, 9 closed, 0 filtered, 0 unscanned"));
+        assert!(lines.contains(&line), "{text}");
+    }
 }
 
 #[test]
