@@ -214,7 +214,7 @@ impl HostIndex {
         })
     }
 
-    fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
+    pub(super) fn contains(&self, addr: IpAddr, scope_id: u32) -> bool {
         match Bounds::new(addr, addr, scope_id) {
             Bounds::V4(addr, _) => self.v4.contains(addr),
             Bounds::V6(addr, _) => self.v6.contains(addr),

@@ -8,6 +8,7 @@ mod octets;
 mod permutation;
 mod port_spec;
 mod ports;
+mod shard;
 mod shown;
 mod space;
 
@@ -18,4 +19,5 @@ pub use octets::Octets;
 pub use permutation::Permutation;
 pub use port_spec::PortSpecError;
 pub use ports::PortSet;
+pub use shard::{Dealt, Shard, ShardError};
 pub use space::{PortOrder, TargetSpace};
