@@ -1,5 +1,6 @@
 //! What to scan: hosts, ports, and the order in which they are taken.
 
+mod fingerprint;
 mod host_error;
 mod host_spec;
 mod hosts;
@@ -12,6 +13,7 @@ mod shard;
 mod shown;
 mod space;
 
+pub use fingerprint::{RunKey, derived_seed, targets_digest};
 pub use host_error::HostSpecError;
 pub use host_spec::HostSpec;
 pub use hosts::{HostSet, MAX_HOSTS, Target};
