@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
@@ -12,6 +13,7 @@ use nishad::output::escape;
 
 use super::Exit;
 use super::progress::say;
+use super::shard::ShardArg;
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
 /// every planned probe ends open, closed, filtered or, with a reason, unscanned.
@@ -137,9 +139,19 @@ pub(crate) struct Args {
 
     /// Seed of the order of hosts and ports [default: random]
     ///
-    /// The same seed and targets give the same order. The run line of ndjson and -v state it.
+    /// The same seed and targets give the same order. ndjson and -v state it.
     #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) seed: Option<u64>,
+
+    /// Scan one of N parts of the run: 2/4, auto, auto/4
+    ///
+    /// Whole hosts, every Nth of them, or ports of each host where there are fewer hosts than parts.
+    /// The parts have no probe in common and together all; `nishad report` joins what they saved as
+    /// ndjson. All must have the same targets, ports and seed, which without --seed follows from
+    /// the other two. auto takes I and N from a Slurm or AWS Batch array, auto/N takes I from a
+    /// Kubernetes indexed Job or GNU parallel too.
+    #[arg(long, value_name = "I/N", value_parser = ShardArg::from_str, help_heading = HOSTS)]
+    pub(crate) shard: Option<ShardArg>,
 
     /// Nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]

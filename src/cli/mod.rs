@@ -5,6 +5,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 mod prompt;
 pub(crate) mod run;
+pub(crate) mod shard;
 pub(crate) mod signals;
 mod sink;
 mod targets;

@@ -4,16 +4,17 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use nishad::engine::Options;
 use nishad::output::Show;
 use nishad::service;
-use nishad::target::{PortSet, TargetSpace};
+use nishad::target::{HostSet, PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
 
 use super::args::{Args, Timing};
 use super::progress::say;
 use super::prompt;
+use super::shard::ShardArg;
 use super::targets::{Family, Targets};
 
 /// The ports of a run without `--ports` and `--top-ports`, as the original script had them.
@@ -26,8 +27,8 @@ pub(crate) struct Plan {
     pub(crate) space: TargetSpace,
     /// The bounds of the scan.
     pub(crate) options: Options,
-    /// The seed of the order.
-    pub(crate) seed: u64,
+    /// What decides the outcome; the seed of the order is in it.
+    pub(crate) key: RunKey,
     /// What is listed.
     pub(crate) show: Show,
     /// The targets that cannot be read or resolved, each with its reason, in one line.
@@ -38,6 +39,7 @@ pub(crate) struct Plan {
 /// is one of usage: nothing can be scanned.
 pub(crate) fn plan(args: &Args) -> Result<Plan> {
     let ports = ports(args)?;
+    let shard = shard(args)?;
     let (targets, bad) = targets(args)?;
     for wrong in &bad {
         say(format_args!("error: {wrong}"));
@@ -51,7 +53,7 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
             "the targets hold more than 2^47 hosts, the most of a run; give fewer or smaller ones"
         );
     }
-    let seed = args.seed.unwrap_or_else(random_seed);
+    let options = options(args);
     let show = match args.show.as_slice() {
         [] => Show::default(),
         shown => Show::with(
@@ -62,14 +64,55 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
                 .collect::<Vec<_>>(),
         ),
     };
-    let space = TargetSpace::new(hosts, ports, service::popular(), seed);
+    let key = key(args, &hosts, &ports, &options, show, shard);
+    let whole = TargetSpace::new(hosts, ports, service::popular(), key.seed);
     Ok(Plan {
-        space,
-        options: options(args),
-        seed,
+        space: shard.map_or(whole.clone(), |shard| whole.shard(shard, 0)),
+        options,
+        key,
         show,
         bad,
     })
+}
+
+fn shard(args: &Args) -> Result<Option<Shard>> {
+    let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let resolve = |arg: ShardArg| {
+        arg.resolve(variable)
+            .map_err(|error| anyhow!("--shard: {error}"))
+    };
+    args.shard.map(resolve).transpose()
+}
+
+/// What decides the outcome of the run. The shards of one have the same seed without being told it.
+fn key(
+    args: &Args,
+    hosts: &HostSet,
+    ports: &PortSet,
+    options: &Options,
+    show: Show,
+    shard: Option<Shard>,
+) -> RunKey {
+    let targets = targets_digest(hosts, []);
+    let seed = match (args.seed, shard) {
+        (Some(seed), _) => seed,
+        (None, Some(_)) => derived_seed(&targets, ports),
+        (None, None) => random_seed(),
+    };
+    let listed = match show.states() {
+        Some(states) => states
+            .iter()
+            .map(|state| state.as_str())
+            .collect::<Vec<_>>()
+            .join(","),
+        None => "default".into(),
+    };
+    RunKey::new(targets, ports, seed, shard.map(|shard| shard.count()))
+        .with("timeout", format_args!("{:?}", options.timeout))
+        .with("retries", options.retries)
+        .with("miss", options.miss)
+        .with("exact", options.exact)
+        .with("show", listed)
 }
 
 fn ports(args: &Args) -> Result<PortSet> {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use nishad::engine::{LocalFault, Note, Report, State};
 use nishad::net::{self, Event, RunReport};
-use nishad::output::{Clock, Ndjson, Output, Run, Text, TextOptions};
+use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
 
 use super::Exit;
 use super::args::{Args, Color, Format};
@@ -42,16 +42,20 @@ pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
         view.screen.line(format_args!("{}", describe(&plan)));
     }
     let cancel = signals.scanning();
-    let ended = net::scan(plan.space, plan.options, cancel, &mut |event| {
-        view.observe(event)
+    // Results that have nowhere to go are not begun.
+    let ended = view.start().map(|()| {
+        let ended = net::scan(plan.space, plan.options, cancel, &mut |event| {
+            view.observe(event)
+        });
+        view.screen.clear();
+        ended
     });
-    view.screen.clear();
     let complete = match (ended, view.failure.take()) {
-        (_, Some(error)) => Err(error),
-        (Ok(ended), None) => view
+        (Err(error), _) | (_, Some(error)) => Err(error),
+        (Ok(Ok(ended)), None) => view
             .finish(&ended, clock)
             .map(|()| ended.counts.unscanned == 0),
-        (Err(error), None) => {
+        (Ok(Err(error)), None) => {
             // What is known is not lost.
             let _ = view.flush();
             return Err(error.into());
@@ -90,6 +94,12 @@ struct View {
 }
 
 impl View {
+    /// Writes what comes first, so that even results cut off tell what they are of.
+    fn start(&mut self) -> io::Result<()> {
+        self.output.start(self.sink.lines())?;
+        self.flush()
+    }
+
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
         if self.failure.is_some() {
             // What else an ending scan tells has nowhere to go.
@@ -177,13 +187,16 @@ fn output(args: &Args, plan: &Plan, sink: &Sink, clock: Clock) -> Output {
     match args.format {
         Format::Ndjson => {
             let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-            Output::Ndjson(Ndjson::new(plan.show, clock, typed.collect(), plan.seed))
+            let about = About::new(&plan.space, plan.key.clone(), typed.collect());
+            Output::Ndjson(Ndjson::new(plan.show, clock, about))
         }
         Format::Text => Output::Text(Text::new(TextOptions {
             show: plan.show,
             color: color(args.color, sink),
             verbose: args.verbose,
             hosts: plan.space.hosts(),
+            part: plan.space.part(),
+            merged: false,
             zone: TimeZone::system(),
             clock,
         })),
@@ -215,12 +228,15 @@ fn describe(plan: &Plan) -> String {
     let rate = options
         .rate
         .map_or("no limit".into(), |rate| format!("{rate}/s"));
+    let shard = plan.space.part().map_or(String::new(), |(shard, _)| {
+        format!("shard {} of {}: ", shard.index(), shard.count())
+    });
     format!(
-        "{} host(s), {} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
+        "{shard}{} host(s), {} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
          sockets {} ({} can be had) and {} a host",
         plan.space.hosts(),
         plan.space.ports(),
-        plan.seed,
+        plan.key.seed,
         options.timeout,
         options.retries,
         options.miss,

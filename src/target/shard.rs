@@ -7,6 +7,8 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::permutation::mix;
 
 /// One of several parts of a run.
@@ -18,7 +20,8 @@ pub struct Shard {
 }
 
 /// What is dealt out to the shards of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Dealt {
     /// Whole hosts.
     Hosts,
@@ -104,7 +107,7 @@ impl Shard {
 
     /// Multiply and shift (Lemire, 2019), as the permutation does.
     fn is_dealt(&self, hash: u64) -> bool {
-        (hash >> 32) * u64::from(self.count) >> 32 == u64::from(self.position)
+        ((hash >> 32) * u64::from(self.count)) >> 32 == u64::from(self.position)
     }
 }
 
