@@ -6,13 +6,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
 use nishad::output::escape;
 
 use super::Exit;
 use super::progress::say;
+use super::report::ReportArgs;
 use super::shard::ShardArg;
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
@@ -23,9 +24,15 @@ use super::shard::ShardArg;
     version,
     max_term_width = 80,
     after_help = "`--help` tells more: every flag, examples and exit codes.",
-    after_long_help = MORE
+    after_long_help = MORE,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 pub(crate) struct Args {
+    /// What to do other than scanning.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// What to scan; asked for on a terminal if missing
     ///
     /// Addresses (192.0.2.1, 2001:db8::1, [fe80::1%eth0]), host names, networks (10.0.0.0/24),
@@ -182,13 +189,16 @@ Examples:
   nishad --top-ports 100 10.0.0.0/24   a network
   nishad -p ssh,http --show all 10.0.0-3.1-254
   nishad --format ndjson -o found.ndjson -p- 10.0.0.7 2001:db8::7
+  nishad report found.ndjson
+  nishad --shard 1/4 --format ndjson -o 1.ndjson 10.0.0.0/8
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
   1    the results could not be written, or the system refused the event queue
   2    wrong usage, or a target that cannot be read or resolved; others are
        scanned, and the wrong ones are named again at the end
-  3    incomplete: something is unscanned, or nobody reads the results
+  3    incomplete: something is unscanned, or nobody reads the results; of
+       report: a shard is missing, incomplete or there twice
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
 
 /// Reads the command line. What ends the program, help or a usage error, is printed here.
@@ -205,6 +215,12 @@ pub(crate) fn parse() -> Result<Args, Exit> {
         }
         Exit::Usage
     })
+}
+
+/// What is done other than scanning. A host that has the name of a command is scanned after `--`.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    Report(ReportArgs),
 }
 
 /// Sets of defaults.

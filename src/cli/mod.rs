@@ -4,6 +4,7 @@ pub(crate) mod args;
 pub(crate) mod plan;
 pub(crate) mod progress;
 mod prompt;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod shard;
 pub(crate) mod signals;

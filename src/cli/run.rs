@@ -203,7 +203,8 @@ fn output(args: &Args, plan: &Plan, sink: &Sink, clock: Clock) -> Output {
     }
 }
 
-fn color(wanted: Color, sink: &Sink) -> bool {
+/// Whether text that goes to `sink` has colour.
+pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
     // https://no-color.org: set to anything but nothing.
     let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     match wanted {
