@@ -36,3 +36,6 @@ pub use merge::{Merge, MergeError, View};
 pub use problem::{Problem, Weight};
 pub use read::{BadLine, Lines, NumberedLine};
 pub use survey::{MixedRuns, Survey};
+
+#[cfg(test)]
+mod tests;
