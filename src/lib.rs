@@ -2,7 +2,8 @@
 //! privilege, on one event loop and one thread.
 //!
 //! [`target`] says what to scan, [`engine`] when and how, [`net`] does it, [`output`] writes down
-//! what came of it, [`service`] knows what ports are for. [`net::scan`] runs a whole scan on the
+//! what came of it, [`report`] reads that back and joins the shards of a run, [`service`] knows what
+//! ports are for. [`net::scan`] runs a whole scan on the
 //! calling thread and hands out events as they come; nothing is printed, no signal handler and no
 //! limit of the process is touched.
 //!
@@ -49,5 +50,6 @@
 pub mod engine;
 pub mod net;
 pub mod output;
+pub mod report;
 pub mod service;
 pub mod target;

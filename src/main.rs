@@ -5,6 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use cli::Exit;
+use cli::args::Command;
 use cli::progress::say;
 use cli::signals::Signals;
 
@@ -17,6 +18,12 @@ fn main() -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(Exit::Failed, &format!("cannot handle signals: {error}")),
     };
+    if let Some(Command::Report(args)) = &args.command {
+        return match cli::report::run(args) {
+            Ok(exit) => exit.into(),
+            Err(error) => fail(Exit::Failed, &format!("{error:#}")),
+        };
+    }
     let plan = match cli::plan::plan(&args) {
         Ok(plan) => plan,
         Err(error) => return fail(Exit::Usage, &format!("{error:#}")),

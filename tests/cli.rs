@@ -128,7 +128,7 @@ fn ndjson_has_a_line_for_each_port_host_and_run() {
         "127.0.0.1 -p {open},{closed} --format ndjson --seed 42"
     ));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    let [port, host, run] = json_lines(&ran.out).try_into().expect(&ran.out);
+    let [start, port, host, run] = json_lines(&ran.out).try_into().expect(&ran.out);
     assert_eq!(port["type"], "port");
     assert_eq!(port["ip"], "127.0.0.1");
     assert_eq!(port["host"], serde_json::Value::Null);
@@ -150,6 +150,13 @@ fn ndjson_has_a_line_for_each_port_host_and_run() {
     assert_eq!(host["type"], "host");
     assert_eq!(counts(&host), [1, 1, 0, 0]);
     assert_eq!(run["type"], "run");
+    assert_eq!(start["type"], "start");
+    assert_eq!(start["planned"], run["planned"]);
+    for same in [
+        "schema", "version", "args", "seed", "run_id", "shard", "started", "hosts",
+    ] {
+        assert_eq!(start[same], run[same], "{same}");
+    }
     assert_eq!(counts(&run), [1, 1, 0, 0]);
     assert_eq!(run["schema"], 1);
     assert_eq!(run["seed"], 42);

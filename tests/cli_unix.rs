@@ -28,7 +28,7 @@ fn send(child: &Child, signal: Signal) {
     kill(Pid::from_raw(id), signal).expect("the program runs");
 }
 
-/// Reads the first line of the results: the scan is under way.
+/// Reads the next line of the results.
 fn first_line(out: &mut impl BufRead) -> String {
     let mut line = String::new();
     out.read_line(&mut line).expect("readable");
@@ -50,7 +50,8 @@ fn a_signal_ends_the_scan_with_what_is_known() {
         let open = Open::new();
         let mut child = start(&long_scan(&open));
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
-        let mut text = first_line(&mut out);
+        // The start line, and the first port.
+        let mut text = first_line(&mut out) + &first_line(&mut out);
         send(&child, signal);
         out.read_to_string(&mut text).expect("readable");
         let output = child.wait_with_output().expect("it ends");

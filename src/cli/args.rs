@@ -2,16 +2,19 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
 use nishad::output::escape;
 
 use super::Exit;
 use super::progress::say;
+use super::report::ReportArgs;
+use super::shard::ShardArg;
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
 /// every planned probe ends open, closed, filtered or, with a reason, unscanned.
@@ -21,9 +24,15 @@ use super::progress::say;
     version,
     max_term_width = 80,
     after_help = "`--help` tells more: every flag, examples and exit codes.",
-    after_long_help = MORE
+    after_long_help = MORE,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
 )]
 pub(crate) struct Args {
+    /// What to do other than scanning.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// What to scan; asked for on a terminal if missing
     ///
     /// Addresses (192.0.2.1, 2001:db8::1, [fe80::1%eth0]), host names, networks (10.0.0.0/24),
@@ -168,7 +177,7 @@ pub(crate) struct Args {
 
     /// Seed of the order of hosts and ports [default: random]
     ///
-    /// The same seed and targets give the same order. The run line of ndjson and -v state it.
+    /// The same seed and targets give the same order. ndjson and -v state it.
     #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) seed: Option<u64>,
 
@@ -185,6 +194,16 @@ pub(crate) struct Args {
     /// Scan a target of more than 2^32 addresses
     #[arg(long, help_heading = HOSTS)]
     pub(crate) yes: bool,
+
+    /// Scan one of N parts of the run: 2/4, auto, auto/4
+    ///
+    /// Whole hosts, every Nth of them, or ports of each host where there are fewer hosts than parts.
+    /// The parts have no probe in common and together all; `nishad report` joins what they saved as
+    /// ndjson. All must have the same targets, ports and seed, which without --seed follows from
+    /// the other two. auto takes I and N from a Slurm or AWS Batch array, auto/N takes I from a
+    /// Kubernetes indexed Job or GNU parallel too.
+    #[arg(long, value_name = "I/N", value_parser = ShardArg::from_str, help_heading = HOSTS)]
+    pub(crate) shard: Option<ShardArg>,
 
     /// Nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
@@ -216,13 +235,16 @@ Examples:
   nishad -p ssh,http --show all 10.0.0-3.1-254
   nishad --targets hosts.txt --exclude 10.0.0.0/28,printer.example
   nishad --format ndjson -o found.ndjson -p- 10.0.0.7 2001:db8::7
+  nishad report found.ndjson
+  nishad --shard 1/4 --format ndjson -o 1.ndjson 10.0.0.0/8
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
   1    the results could not be written, or the system refused the event queue
   2    wrong usage, or a target that cannot be read or resolved; others are
        scanned, and the wrong ones (the first 10) are named again at the end
-  3    incomplete: something is unscanned, or nobody reads the results
+  3    incomplete: something is unscanned, or nobody reads the results; of
+       report: a shard is missing, incomplete or there twice
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
 
 /// Reads the command line. What ends the program, help or a usage error, is printed here.
@@ -239,6 +261,12 @@ pub(crate) fn parse() -> Result<Args, Exit> {
         }
         Exit::Usage
     })
+}
+
+/// What is done other than scanning. A host that has the name of a command is scanned after `--`.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    Report(ReportArgs),
 }
 
 /// Sets of defaults.

@@ -111,7 +111,7 @@ fn describe(sink: &mut Sink, args: &Args, plan: &Plan) -> io::Result<()> {
         ports.push('…');
     }
     let order = match args.order {
-        Order::Random => format!("random, seed {}", plan.seed),
+        Order::Random => format!("random, seed {}", plan.key.seed),
         Order::Sequential => "sequential".into(),
     };
     let options = &plan.options;

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -9,11 +10,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use nishad::engine::Options;
 use nishad::output::Show;
 use nishad::service;
-use nishad::target::{PortSet, TargetSpace};
+use nishad::target::{HostSet, PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
 
 use super::args::{Args, Order, Timing};
 use super::progress::say;
 use super::prompt;
+use super::shard::ShardArg;
 use super::targets::{self, Bad, Excludes, Family, Lookup, Names, Targets};
 
 /// The ports of a run without `--ports` and `--top-ports`, as the original script had them.
@@ -32,8 +34,8 @@ pub(crate) struct Plan {
     pub(crate) names: Names,
     /// The bounds of the scan.
     pub(crate) options: Options,
-    /// The seed of the order.
-    pub(crate) seed: u64,
+    /// What decides the outcome; the seed of the order is in it.
+    pub(crate) key: RunKey,
     /// What is listed.
     pub(crate) show: Show,
     /// The targets that cannot be read or resolved.
@@ -45,10 +47,10 @@ pub(crate) struct Plan {
 pub(crate) fn plan(args: &Args) -> Result<Plan> {
     let ports = ports(args)?;
     check_standard_input(args)?;
+    let shard = shard(args)?;
     let excludes = Excludes::read(args).map_err(not_excluded)?;
     let mut targets = targets(args)?;
     let excluded = excludes.resolved().map_err(not_excluded)?;
-    targets.names.close();
     targets.names.exclude(excluded.clone());
     excluded.remove_from(&mut targets.hosts);
     let Targets {
@@ -57,10 +59,16 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
         mut bad,
         ..
     } = targets;
-    let deadline = Instant::now() + HEAD_START;
-    for target in names.wait_until(deadline, hosts.is_empty()) {
-        let name = target.name.clone().unwrap_or_default();
-        hosts.insert_named(target.addr, target.scope_id, name);
+    let given = names.close();
+    let options = options(args);
+    let show = show(args);
+    let key = key(args, &hosts, &given, &ports, &options, show, shard);
+    if shard.is_none() {
+        let deadline = Instant::now() + HEAD_START;
+        for target in names.wait_until(deadline, hosts.is_empty()) {
+            let name = target.name.clone().unwrap_or_default();
+            hosts.insert_named(target.addr, target.scope_id, name);
+        }
     }
     bad.merge(names.take_bad());
     for wrong in bad.lines() {
@@ -77,18 +85,22 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
             "the targets hold more than 2^47 hosts, the most of a run; give fewer or smaller ones"
         );
     }
-    let seed = args.seed.unwrap_or_else(random_seed);
     let popular = service::popular();
-    let space = match args.order {
-        Order::Random => TargetSpace::new(hosts, ports, popular, seed),
-        Order::Sequential => TargetSpace::in_order(hosts, ports, popular),
+    let mut space = match args.order {
+        Order::Random => TargetSpace::new(hosts, ports, popular, key.seed),
+        Order::Sequential => TargetSpace::in_order(hosts, ports, popular, key.seed),
     };
+    if let Some(shard) = shard {
+        // Shards agree on what they know without a resolver.
+        space = space.shard(shard, given.len() as u64);
+        names.start(|name| space.takes_name(name));
+    }
     Ok(Plan {
         space,
         names,
-        options: options(args),
-        seed,
-        show: show(args),
+        options,
+        key,
+        show,
         bad,
     })
 }
@@ -121,6 +133,52 @@ fn check_standard_input(args: &Args) -> Result<()> {
         bail!("--targets and --exclude-file: only one of them can be -, standard input");
     }
     Ok(())
+}
+
+fn shard(args: &Args) -> Result<Option<Shard>> {
+    let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let resolve = |arg: ShardArg| {
+        arg.resolve(variable)
+            .map_err(|error| anyhow!("--shard: {error}"))
+    };
+    args.shard.map(resolve).transpose()
+}
+
+/// What decides the outcome of the run. The shards of one have the same seed without being told it.
+fn key(
+    args: &Args,
+    hosts: &HostSet,
+    names: &[Arc<str>],
+    ports: &PortSet,
+    options: &Options,
+    show: Show,
+    shard: Option<Shard>,
+) -> RunKey {
+    let targets = targets_digest(hosts, names.iter().map(|name| &**name));
+    let seed = match (args.seed, shard) {
+        (Some(seed), _) => seed,
+        (None, Some(_)) => derived_seed(&targets, ports),
+        (None, None) => random_seed(),
+    };
+    let order = match args.order {
+        Order::Random => "random",
+        Order::Sequential => "sequential",
+    };
+    let listed = match show.states() {
+        Some(states) => states
+            .iter()
+            .map(|state| state.as_str())
+            .collect::<Vec<_>>()
+            .join(","),
+        None => "default".into(),
+    };
+    RunKey::new(targets, ports, seed, shard.map(|shard| shard.count()))
+        .with("timeout", format_args!("{:?}", options.timeout))
+        .with("retries", options.retries)
+        .with("miss", options.miss)
+        .with("exact", options.exact)
+        .with("order", order)
+        .with("show", listed)
 }
 
 fn ports(args: &Args) -> Result<PortSet> {
@@ -162,6 +220,9 @@ fn targets(args: &Args) -> Result<Targets> {
         ..Lookup::default()
     };
     let mut targets = Targets::new(lookup, args.yes);
+    if args.shard.is_some() {
+        targets.names.hold();
+    }
     for target in &args.targets {
         targets.add_typed(target);
     }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use nishad::engine::{LocalFault, Note, Options, Report, State};
 use nishad::net::{self, Event, RunReport, ScanError};
-use nishad::output::{Clock, Ndjson, Output, Run, Text, TextOptions};
+use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
 use nishad::target::TargetSpace;
 
 use super::Exit;
@@ -54,18 +54,22 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
         view.screen.line(format_args!("{told}"));
     }
     let cancel = signals.scanning();
-    let ended = scan(plan.space, plan.options, unresolved, cancel, &mut view);
-    view.screen.clear();
+    // Results that have nowhere to go are not begun.
+    let ended = view.start().map(|()| {
+        let ended = scan(plan.space, plan.options, unresolved, cancel, &mut view);
+        view.screen.clear();
+        ended
+    });
     view.tell_bad();
     let left = view.names.left();
     let all_resolved = left.count() == 0;
     view.bad.merge(left);
     let complete = match (ended, view.failure.take()) {
-        (_, Some(error)) => Err(error),
-        (Ok(ended), None) => view
+        (Err(error), _) | (_, Some(error)) => Err(error),
+        (Ok(Ok(ended)), None) => view
             .finish(&ended, clock)
             .map(|()| ended.counts.unscanned == 0 && all_resolved),
-        (Err(error), None) => {
+        (Ok(Err(error)), None) => {
             // What is known is not lost.
             let _ = view.flush();
             return Err(error.into());
@@ -107,6 +111,12 @@ struct View {
 }
 
 impl View {
+    /// Writes what comes first, so that even results cut off tell what they are of.
+    fn start(&mut self) -> io::Result<()> {
+        self.output.start(self.sink.lines())?;
+        self.flush()
+    }
+
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
         if self.failure.is_some() {
             // What else an ending scan tells has nowhere to go.
@@ -222,20 +232,24 @@ fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) 
     match args.format {
         Format::Ndjson => {
             let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-            Output::Ndjson(Ndjson::new(plan.show, clock, typed.collect(), plan.seed))
+            let about = About::new(&plan.space, plan.key.clone(), typed.collect());
+            Output::Ndjson(Ndjson::new(plan.show, clock, about))
         }
         Format::Text => Output::Text(Text::new(TextOptions {
             show: plan.show,
             color: color(args.color, sink),
             verbose: args.verbose,
             hosts: plan.space.hosts() + unresolved,
+            part: plan.space.part(),
+            merged: false,
             zone: TimeZone::system(),
             clock,
         })),
     }
 }
 
-fn color(wanted: Color, sink: &Sink) -> bool {
+/// Whether text that goes to `sink` has colour.
+pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
     // https://no-color.org: set to anything but nothing.
     let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     match wanted {
@@ -276,12 +290,15 @@ fn describe(plan: &Plan) -> String {
     let rate = options
         .rate
         .map_or("no limit".into(), |rate| format!("{rate}/s"));
+    let shard = plan.space.part().map_or(String::new(), |(shard, _)| {
+        format!("shard {} of {}: ", shard.index(), shard.count())
+    });
     format!(
-        "{} host(s), {names}{} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
+        "{shard}{} host(s), {names}{} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
          sockets {} ({} can be had) and {} a host",
         plan.space.hosts(),
         plan.space.ports(),
-        plan.seed,
+        plan.key.seed,
         options.timeout,
         options.retries,
         options.miss,

@@ -406,7 +406,10 @@ impl Scanner {
             Some(nth) => self.late.get(nth),
         };
         let net = self.nets.as_mut().map(|nets| nets.enter(&target));
-        let order = self.space.port_order(position);
+        let order = match position < self.space.hosts() {
+            true => self.space.port_order(position),
+            false => self.space.late_port_order(target.addr),
+        };
         let ports = self.space.ports();
         let mut host = Host::new(position, target, order, ports, &self.options, now);
         host.net = net.unwrap_or_default();

@@ -5,7 +5,7 @@
 //! this program is escaped on its way out.
 
 mod escape;
-mod ndjson;
+pub mod ndjson;
 mod tally;
 mod text;
 
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::engine::{Counts, Report, State};
 
 pub use escape::{Escaped, escape};
-pub use ndjson::{Ndjson, SCHEMA};
+pub use ndjson::{About, Ndjson, SCHEMA};
 pub use text::{Text, TextOptions};
 
 /// One of the formats.
@@ -30,6 +30,14 @@ pub enum Output {
 }
 
 impl Output {
+    /// Writes what comes before the first report. Errors are those of `out`.
+    pub fn start(&mut self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Output::Text(_) => Ok(()),
+            Output::Ndjson(ndjson) => ndjson.start(out),
+        }
+    }
+
     /// Writes what `report` adds. Errors are those of `out`.
     pub fn report(&mut self, out: &mut impl Write, report: &Report) -> io::Result<()> {
         match self {
@@ -96,6 +104,12 @@ impl Show {
         show
     }
 
+    /// The states listed, if the user asked for any by name.
+    pub fn states(&self) -> Option<Vec<State>> {
+        let listed = State::ALL.into_iter().filter(|state| self.lists(*state));
+        self.explicit.then(|| listed.collect())
+    }
+
     /// Whether ports in `state` are listed.
     pub fn lists(&self, state: State) -> bool {
         self.states[state as usize]
@@ -123,6 +137,20 @@ impl Clock {
             instant: Instant::now(),
             timestamp: Timestamp::now(),
         }
+    }
+
+    /// A clock for what began at `started`, by this machine's instants from now on.
+    pub fn of(started: Timestamp) -> Clock {
+        Clock {
+            instant: Instant::now(),
+            timestamp: started,
+        }
+    }
+
+    /// The instant at which it was `time`, none before the clock's start.
+    pub fn instant(&self, time: Timestamp) -> Instant {
+        let after = Duration::try_from(time.duration_since(self.timestamp)).unwrap_or_default();
+        self.instant.checked_add(after).unwrap_or(self.instant)
     }
 
     /// When the pair was taken.

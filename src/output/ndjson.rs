@@ -1,23 +1,28 @@
 //! NDJSON for programs: one JSON object (RFC 8259) a line, as found.
 //!
-//! Lines have a `type`: `port`, `host` and, last, `run`. Every field is always there; what does not
-//! apply is `null`. Beyond what JSON asks for, characters that could drive a terminal are written
-//! as `\u` escapes, which any JSON reader undoes.
+//! Lines have a `type`: first `start`, then `port` and `host` and, last, `run`. Every field is always
+//! there; what does not apply is `null`. Beyond what JSON asks for, characters that could drive a
+//! terminal are written as `\u` escapes, which any JSON reader undoes.
 
+mod lines;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use super::escape::is_dangerous;
+use super::tally::Tally;
 use super::{Clock, Run, Show};
-use crate::engine::{BulkReport, Counts, HostReport, Note, Report, State, Verdict};
+use crate::engine::{BulkReport, HostReport, Note, Report, State, Verdict};
 use crate::service;
-use crate::target::Target;
+use crate::target::{Dealt, RunKey, Shard, Target, TargetSpace};
+
+use lines::milliseconds;
+pub use lines::{
+    Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine, seconds,
+};
 
 /// Version of the lines' meaning, the `schema` of the `run` line. Fields may be added within a
 /// version; none is removed or changes its meaning.
@@ -28,25 +33,76 @@ pub const SCHEMA: u32 = 1;
 pub struct Ndjson {
     show: Show,
     clock: Clock,
-    args: Vec<String>,
-    seed: u64,
+    about: About,
+    /// The verdicts of the hosts under way, by reason.
+    tallies: HashMap<(IpAddr, u32), Tally>,
     /// Open ports held back of hosts that seem to accept everything, until the host report says.
     suspects: HashMap<(IpAddr, u32), Vec<Held>>,
+}
+
+/// What a run is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The command line.
+    pub args: Vec<String>,
+    /// What decides its outcome.
+    pub key: RunKey,
+    /// Which part of it is scanned here; `None`: the whole.
+    pub part: Option<(Shard, Dealt)>,
+    /// Hosts and probes planned here.
+    pub planned: (u64, u64),
+    /// Hosts and probes planned in all shards together.
+    pub run_planned: (u64, u64),
+}
+
+impl About {
+    /// The run, or shard of it, that scans `space`.
+    pub fn new(space: &TargetSpace, key: RunKey, args: Vec<String>) -> About {
+        let size = |space: &TargetSpace| (space.hosts(), space.planned());
+        About {
+            args,
+            key,
+            part: space.part(),
+            planned: size(space),
+            run_planned: size(&space.whole()),
+        }
+    }
 }
 
 /// A port, its verdict, and when it was found.
 type Held = (u16, Verdict, Timestamp);
 
 impl Ndjson {
-    /// NDJSON with port lines for the states of `show`; `args` and `seed` are for the run line.
-    pub fn new(show: Show, clock: Clock, args: Vec<String>, seed: u64) -> Ndjson {
+    /// NDJSON of the run that `about` tells of, with port lines for the states of `show`.
+    pub fn new(show: Show, clock: Clock, about: About) -> Ndjson {
         Ndjson {
             show,
             clock,
-            args,
-            seed,
+            about,
+            tallies: HashMap::new(),
             suspects: HashMap::new(),
         }
+    }
+
+    /// Writes the start line. Errors are those of `out`.
+    pub fn start(&mut self, out: &mut impl Write) -> io::Result<()> {
+        let about = &self.about;
+        let start = StartLine {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").into(),
+            args: about.args.clone(),
+            seed: about.key.seed,
+            run_id: about.key.id(),
+            key: about.key.clone(),
+            shard: about.part.map(Into::into),
+            show: self.show.states(),
+            started: self.clock.started(),
+            hosts: about.planned.0,
+            planned: about.planned.1,
+            run_hosts: about.run_planned.0,
+            run_planned: about.run_planned.1,
+        };
+        Line::Start(start).write(out)
     }
 
     /// Writes the lines of `report`. Errors are those of `out`.
@@ -67,26 +123,30 @@ impl Ndjson {
 
     /// Writes the run line. Errors are those of `out`.
     pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
-        line(
-            out,
-            &RunLine {
-                r#type: "run",
-                schema: SCHEMA,
-                version: env!("CARGO_PKG_VERSION"),
-                args: &self.args,
-                seed: self.seed,
-                started: rfc3339(self.clock.started()),
-                elapsed_s: seconds(run.elapsed),
-                hosts: run.hosts,
-                silent_hosts: run.silent_hosts,
-                planned: run.counts.total(),
-                counts: run.counts.into(),
-                attempts: run.attempts,
-                miss: run.miss,
-                targets_failed: run.targets_failed,
-                complete: run.counts.unscanned == 0 && run.targets_failed == 0,
-            },
-        )
+        let line = RunLine {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").into(),
+            args: self.about.args.clone(),
+            seed: self.about.key.seed,
+            run_id: self.about.key.id(),
+            shard: self.about.part.map(Into::into),
+            started: self.clock.started(),
+            elapsed_s: seconds(run.elapsed),
+            hosts: run.hosts,
+            silent_hosts: run.silent_hosts,
+            planned: run.counts.total(),
+            counts: run.counts.into(),
+            attempts: run.attempts,
+            miss: run.miss,
+            targets_failed: run.targets_failed,
+            complete: run.counts.unscanned == 0 && run.targets_failed == 0,
+        };
+        Line::Run(line).write(out)
+    }
+
+    fn count(&mut self, target: &Target, verdict: &Verdict, ports: u64) {
+        let tally = self.tallies.entry((target.addr, target.scope_id));
+        tally.or_default().add(verdict.reason, ports);
     }
 
     fn port(
@@ -96,6 +156,7 @@ impl Ndjson {
         port: u16,
         verdict: &Verdict,
     ) -> io::Result<()> {
+        self.count(target, verdict, 1);
         let state = verdict.state();
         if !self.show.lists(state) {
             return Ok(());
@@ -112,7 +173,8 @@ impl Ndjson {
 
     /// Lines that differ only in the port and its service: the rest is put into JSON once, for an
     /// interrupted run may end with millions of them.
-    fn bulk(&self, out: &mut impl Write, bulk: &BulkReport) -> io::Result<()> {
+    fn bulk(&mut self, out: &mut impl Write, bulk: &BulkReport) -> io::Result<()> {
+        self.count(&bulk.target, &bulk.verdict, bulk.ports.len().into());
         if !self.show.lists(bulk.verdict.state()) {
             return Ok(());
         }
@@ -143,113 +205,31 @@ impl Ndjson {
 
     fn host(&mut self, out: &mut impl Write, host: &HostReport) -> io::Result<()> {
         let target = &host.target;
-        let held = self
-            .suspects
-            .remove(&(target.addr, target.scope_id))
-            .unwrap_or_default();
+        let key = (target.addr, target.scope_id);
+        let held = self.suspects.remove(&key).unwrap_or_default();
+        let reasons = self.tallies.remove(&key).unwrap_or_default();
         let accepts_all = host.trust.accepts_all > 0;
         if !accepts_all {
             for (port, verdict, found) in &held {
                 port_line(out, target, *port, verdict, *found)?;
             }
         }
-        line(
-            out,
-            &HostLine {
-                r#type: "host",
-                ip: target.to_string(),
-                host: target.name.as_deref(),
-                planned: host.counts.total(),
-                counts: host.counts.into(),
-                miss: host.trust.miss,
-                loss: host.trust.loss,
-                refusals_limited: host.trust.refusals_limited,
-                suspect: accepts_all.then_some("accepts-all"),
-                suspect_ports: accepts_all.then_some(host.trust.accepts_all),
-                open_not_listed: if accepts_all { held.len() } else { 0 },
-                started: rfc3339(self.clock.at(host.started)),
-                elapsed_s: seconds(host.finished.saturating_duration_since(host.started)),
-            },
-        )
-    }
-}
-
-#[derive(Serialize)]
-struct PortLine<'a> {
-    r#type: &'static str,
-    ip: String,
-    host: Option<&'a str>,
-    port: u16,
-    proto: &'static str,
-    state: &'static str,
-    reason: &'static str,
-    from: Option<IpAddr>,
-    service: Option<&'static str>,
-    rtt_ms: Option<f64>,
-    attempts: u8,
-    time: String,
-}
-
-#[derive(Serialize)]
-struct HostLine<'a> {
-    r#type: &'static str,
-    ip: String,
-    host: Option<&'a str>,
-    planned: u64,
-    #[serde(flatten)]
-    counts: CountFields,
-    miss: Option<f64>,
-    loss: Option<f64>,
-    refusals_limited: bool,
-    suspect: Option<&'static str>,
-    suspect_ports: Option<u16>,
-    open_not_listed: usize,
-    started: String,
-    elapsed_s: f64,
-}
-
-#[derive(Serialize)]
-struct RunLine<'a> {
-    r#type: &'static str,
-    schema: u32,
-    version: &'static str,
-    args: &'a [String],
-    seed: u64,
-    started: String,
-    elapsed_s: f64,
-    hosts: u64,
-    silent_hosts: u64,
-    planned: u64,
-    #[serde(flatten)]
-    counts: CountFields,
-    attempts: u64,
-    miss: Option<f64>,
-    targets_failed: u64,
-    complete: bool,
-}
-
-#[derive(Serialize)]
-struct CountFields {
-    open: u64,
-    closed: u64,
-    filtered: u64,
-    unscanned: u64,
-}
-
-impl From<Counts> for CountFields {
-    fn from(counts: Counts) -> CountFields {
-        let Counts {
-            open,
-            closed,
-            filtered,
-            unscanned,
-        } = counts;
-        CountFields {
-            open,
-            closed,
-            filtered,
-            unscanned,
-        }
+        let line = HostLine {
+            ip: target.into(),
+            host: target.name.as_deref().map(Cow::from),
+            planned: host.counts.total(),
+            counts: host.counts.into(),
+            reasons: reasons.iter().collect(),
+            miss: host.trust.miss,
+            loss: host.trust.loss,
+            refusals_limited: host.trust.refusals_limited,
+            suspect: accepts_all.then_some("accepts-all".into()),
+            suspect_ports: accepts_all.then_some(host.trust.accepts_all),
+            open_not_listed: if accepts_all { held.len() as u64 } else { 0 },
+            started: self.clock.at(host.started),
+            elapsed_s: seconds(host.finished.saturating_duration_since(host.started)),
+        };
+        Line::Host(line).write(out)
     }
 }
 
@@ -260,66 +240,20 @@ fn port_line(
     verdict: &Verdict,
     found: Timestamp,
 ) -> io::Result<()> {
-    line(
-        out,
-        &PortLine {
-            r#type: "port",
-            ip: target.to_string(),
-            host: target.name.as_deref(),
-            port,
-            proto: "tcp",
-            state: verdict.state().as_str(),
-            reason: verdict.reason.as_str(),
-            from: verdict.from,
-            service: service::name(port),
-            rtt_ms: verdict.rtt.map(milliseconds),
-            attempts: verdict.attempts,
-            time: rfc3339(found),
-        },
-    )
-}
-
-/// Writes `value` as one line, in one write.
-fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    let mut text = Vec::with_capacity(256);
-    value.serialize(&mut Serializer::with_formatter(&mut text, Safe))?;
-    text.push(b'\n');
-    out.write_all(&text)
-}
-
-/// Compact JSON in which dangerous characters are escaped as well.
-struct Safe;
-
-impl Formatter for Safe {
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_dangerous(*c)) {
-            CompactFormatter.write_string_fragment(writer, &rest[..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + c.len_utf8()..];
-        }
-        CompactFormatter.write_string_fragment(writer, rest)
-    }
-}
-
-fn rfc3339(time: Timestamp) -> String {
-    format!("{time:.6}")
-}
-
-/// Milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// Seconds, to the microsecond.
-fn seconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e6
+    let line = PortLine {
+        ip: target.into(),
+        host: target.name.as_deref().map(Cow::from),
+        port,
+        proto: "tcp".into(),
+        state: verdict.state(),
+        reason: verdict.reason,
+        from: verdict.from,
+        service: service::name(port).map(Cow::from),
+        rtt_ms: verdict.rtt.map(milliseconds),
+        attempts: verdict.attempts,
+        time: found,
+    };
+    Line::Port(line).write(out)
 }
 
 #[cfg(test)]

@@ -22,6 +22,11 @@ impl Tally {
         }
     }
 
+    /// Every reason with its count.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.0.iter().copied()
+    }
+
     /// The reasons of `state`, most frequent first.
     pub(super) fn of(&self, state: State) -> Reasons {
         let mut reasons: Vec<_> = self

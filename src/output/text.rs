@@ -14,9 +14,9 @@ use jiff::tz::TimeZone;
 
 use super::tally::Tally;
 use super::{Clock, Run, Show, escape};
-use crate::engine::{Counts, HostReport, Report, State, Trust, Verdict};
+use crate::engine::{Counts, HostReport, Reason, Report, State, Trust, Verdict};
 use crate::service;
-use crate::target::Target;
+use crate::target::{Dealt, Shard, Target};
 
 const RULE: &str = "--------------------------------------------------";
 
@@ -31,6 +31,10 @@ pub struct TextOptions {
     pub verbose: bool,
     /// Hosts planned, each name that is not yet resolved taken for one.
     pub hosts: u64,
+    /// Which shard of a run it is; `None`: the whole.
+    pub part: Option<(Shard, Dealt)>,
+    /// Whether it is put together from what shards saved.
+    pub merged: bool,
     /// Time zone of the times shown.
     pub zone: TimeZone,
     /// Wall-clock time.
@@ -81,9 +85,23 @@ impl Text {
         Ok(())
     }
 
-    /// Writes the sums of a run of several hosts. Errors are those of `out`.
+    /// Says by which reasons the ports of a host that is under way have their state, those that are
+    /// not listed included: for results read back, where only listed ports are reported.
+    pub fn set_reasons(&mut self, target: &Target, reasons: impl Iterator<Item = (Reason, u64)>) {
+        let mut tally = Tally::default();
+        for (reason, n) in reasons {
+            if matches!(reason.state(), State::Filtered | State::Unscanned) {
+                tally.add(reason, n);
+            }
+        }
+        let key = (target.addr, target.scope_id);
+        self.active.entry(key).or_default().tally = tally;
+    }
+
+    /// Writes the sums of a run of several hosts, or of a shard. Errors are those of `out`.
     pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
-        if run.hosts == 1 && self.blocks == 1 && run.targets_failed == 0 {
+        let alone = run.hosts == 1 && self.blocks == 1 && self.options.part.is_none();
+        if alone && run.targets_failed == 0 {
             return Ok(());
         }
         let mut text = String::new();
@@ -166,7 +184,7 @@ impl Text {
             Sums(&host.counts)
         )?;
         self.reason_lines(text, &lines.tally)?;
-        trust_lines(text, &host.counts, &host.trust)?;
+        trust_lines(text, &host.counts, &host.trust, self.options.merged)?;
         let took = host.finished.saturating_duration_since(host.started);
         writeln!(text, "Scan finished in {} seconds.\n{RULE}", Seconds(took))
     }
@@ -253,11 +271,11 @@ impl Text {
         writeln!(text, "{all}, {every}: {}", Sums(&run.counts))?;
         let begun = self.blocks + self.unlisted;
         if begun < run.hosts {
-            writeln!(
-                text,
-                "{} never begun: interrupted",
-                hosts(run.hosts - begun)
-            )?;
+            let why = match self.options.merged {
+                true => "not in what was saved",
+                false => "never begun: interrupted",
+            };
+            writeln!(text, "{} {why}", hosts(run.hosts - begun))?;
         }
         if run.targets_failed > 0 {
             let s = if run.targets_failed == 1 { "" } else { "s" };
@@ -283,7 +301,20 @@ impl Text {
                 )?,
             }
         } else if run.counts.filtered > 0 {
-            writeln!(text, "{}: {UNKNOWN}", chance_of(&run.counts))?;
+            writeln!(
+                text,
+                "{}: {}",
+                chance_of(&run.counts),
+                unknown(&run.counts, self.options.merged)
+            )?;
+        }
+        if let Some((shard, dealt)) = self.options.part {
+            let of = match dealt {
+                Dealt::Hosts => "its hosts",
+                Dealt::Ports => "its ports of each host",
+            };
+            let (index, count) = (shard.index(), shard.count());
+            writeln!(text, "Shard {index} of {count}: {of} alone")?;
         }
         writeln!(
             text,
@@ -293,7 +324,15 @@ impl Text {
     }
 }
 
-const UNKNOWN: &str = "cannot be known, nothing answered";
+/// Why there is no chance to tell. In results put together from shards, which know nothing of each
+/// other, what answered in one says nothing of the silence in another.
+fn unknown(counts: &Counts, merged: bool) -> &'static str {
+    match (counts.open + counts.closed, merged) {
+        (0, _) => "cannot be known, nothing answered",
+        (_, true) => "cannot be known for the shards in which nothing answered",
+        (_, false) => "cannot be known",
+    }
+}
 
 /// What a chance is the chance of.
 fn chance_of(counts: &Counts) -> &'static str {
@@ -303,7 +342,7 @@ fn chance_of(counts: &Counts) -> &'static str {
     }
 }
 
-fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust) -> fmt::Result {
+fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust, merged: bool) -> fmt::Result {
     if trust.accepts_all > 0 {
         let n = trust.accepts_all;
         writeln!(
@@ -329,7 +368,7 @@ fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust) -> fmt::Result
             let chance = Chance { miss, all_answered };
             writeln!(text, "{}: {chance}", chance_of(counts))
         }
-        None => writeln!(text, "{}: {UNKNOWN}", chance_of(counts)),
+        None => writeln!(text, "{}: {}", chance_of(counts), unknown(counts, merged)),
     }
 }
 

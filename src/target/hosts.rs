@@ -175,6 +175,25 @@ impl HostSet {
         self.index().v4.ranges() + self.index().v6.ranges()
     }
 
+    /// Hands out the ranges, first and last address and scope of each, in order.
+    pub(super) fn for_each_range(&self, mut each: impl FnMut(IpAddr, IpAddr, u32)) {
+        let index = self.index();
+        index.v4.for_each(|first, last| {
+            each(IpAddr::V4(first.into()), IpAddr::V4(last.into()), 0);
+        });
+        index.v6.for_each(|first: Scoped, last: Scoped| {
+            let addr = |bound: Scoped| IpAddr::V6(bound.bits().into());
+            each(addr(first), addr(last), first.scope_id);
+        });
+    }
+
+    /// Hands out the addresses that have a name, with scope and name, in order.
+    pub(super) fn for_each_name(&self, mut each: impl FnMut(IpAddr, u32, &str)) {
+        for ((addr, scope_id), name) in &self.index().names {
+            each(*addr, *scope_id, name);
+        }
+    }
+
     /// What is left when nothing more is added.
     pub(super) fn freeze(mut self) -> Arc<HostIndex> {
         match self.index.take() {

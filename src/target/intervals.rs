@@ -222,6 +222,15 @@ impl<B: Bound> Index<B> {
         self.firsts.len()
     }
 
+    /// Hands out the ranges, first and last of each, ascending.
+    pub(super) fn for_each(&self, mut each: impl FnMut(B, B)) {
+        for (i, &first) in self.firsts.iter().enumerate() {
+            let start: u64 = self.starts[i].into();
+            let end = self.starts.get(i + 1).map_or(self.len, |&next| next.into());
+            each(first, first.plus(end - start - 1));
+        }
+    }
+
     /// Bytes that the ranges take up.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {

@@ -1,5 +1,6 @@
 //! What to scan: hosts, ports, and the order in which they are taken.
 
+mod fingerprint;
 mod host_error;
 mod host_spec;
 mod hosts;
@@ -8,9 +9,11 @@ mod octets;
 mod permutation;
 mod port_spec;
 mod ports;
+mod shard;
 mod shown;
 mod space;
 
+pub use fingerprint::{RunKey, derived_seed, targets_digest};
 pub use host_error::HostSpecError;
 pub use host_spec::HostSpec;
 pub use hosts::{HostSet, MAX_HOSTS, Target};
@@ -18,4 +21,5 @@ pub use octets::Octets;
 pub use permutation::Permutation;
 pub use port_spec::PortSpecError;
 pub use ports::PortSet;
+pub use shard::{Dealt, Shard, ShardError};
 pub use space::{PortOrder, TargetSpace};

@@ -64,7 +64,10 @@ fn open(out: &Run) -> BTreeSet<IpAddr> {
 
 #[test]
 fn hosts_are_scanned_as_they_become_known() {
-    let late = vec![(0 * MS, named(4, "four")), (700 * MS, named(5, "five"))];
+    let late = vec![
+        (Duration::ZERO, named(4, "four")),
+        (700 * MS, named(5, "five")),
+    ];
     let out = play(late, 900 * MS, None);
     assert_eq!(open(&out), [0, 1, 4, 5].map(addr).into());
     assert_eq!((out.summary.hosts, out.hosts.len()), (4, 4));
@@ -112,10 +115,10 @@ fn a_run_may_turn_out_to_have_no_host() {
 #[test]
 fn an_address_is_scanned_once_whoever_names_it() {
     let late = vec![
-        (0 * MS, named(1, "in-the-space")),
-        (0 * MS, named(1, "second-name")),
-        (0 * MS, named(5, "first")),
-        (0 * MS, named(5, "second")),
+        (Duration::ZERO, named(1, "in-the-space")),
+        (Duration::ZERO, named(1, "second-name")),
+        (Duration::ZERO, named(5, "first")),
+        (Duration::ZERO, named(5, "second")),
         (300 * MS, named(5, "third")),
         (300 * MS, named(0, "too-late")),
         (300 * MS, Target::new(addr(6))),

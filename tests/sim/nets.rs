@@ -53,7 +53,7 @@ fn limits_of_hosts_and_networks_hold_at_every_instant() {
         };
         let ports = ports(1 + rng.below(30) as u16);
         let space = match rng.chance(0.3) {
-            true => TargetSpace::in_order(hosts, ports, &[]),
+            true => TargetSpace::in_order(hosts, ports, &[], 1),
             false => TargetSpace::new(hosts, ports, &[], seed),
         };
         let (wanted, interrupt) = (space.planned(), rng.chance(0.2).then_some(300 * MS));
@@ -173,7 +173,7 @@ fn attempts_in_a_row_go_to_different_networks() {
     // In order, all go to one network at first: that is what the order is for.
     let mut hosts = HostSet::default();
     hosts.insert_range(addr(0), addr(4095), 0);
-    let space = TargetSpace::in_order(hosts, ports(20), &[]);
+    let space = TargetSpace::in_order(hosts, ports(20), &[], 1);
     let out = many(Options::default(), space, 16, Port::Closed);
     assert_eq!(crowding(&out.order[..256], 256), 256);
 }

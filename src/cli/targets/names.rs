@@ -116,6 +116,8 @@ struct State {
     /// Where hosts go once a scan runs.
     feeder: Option<Feeder>,
     excluded: Excluded,
+    /// No name is looked up yet.
+    held: bool,
     /// No more names will be given.
     closed: bool,
 }
@@ -216,6 +218,9 @@ impl Names {
             return;
         }
         state.queue.push_back(Name { text, place });
+        if state.held {
+            return;
+        }
         if state.idle < state.queue.len() && state.threads < self.threads {
             self.spawn(&mut state);
         }
@@ -223,18 +228,38 @@ impl Names {
         self.shared.work.notify_one();
     }
 
+    /// No name is looked up before [`start`](Self::start) says which.
+    pub(crate) fn hold(&self) {
+        self.shared.lock().held = true;
+    }
+
+    /// Goes on after [`hold`](Self::hold), with those names only that `wanted` picks.
+    pub(crate) fn start(&self, wanted: impl Fn(&str) -> bool) {
+        let mut state = self.shared.lock();
+        if !std::mem::take(&mut state.held) {
+            return;
+        }
+        state.queue.retain(|name| wanted(&name.text));
+        for _ in state.threads..self.threads.min(state.queue.len()) {
+            self.spawn(&mut state);
+        }
+        drop(state);
+        self.shared.work.notify_all();
+    }
+
     /// Descriptors that lookups may hold at the same time.
     pub(crate) fn descriptors(&self) -> usize {
         self.threads * DESCRIPTORS
     }
 
-    /// No more names will be given.
-    pub(crate) fn close(&self) {
+    /// No more names will be given; those that were, in small letters.
+    pub(crate) fn close(&self) -> Vec<Arc<str>> {
         let mut state = self.shared.lock();
         state.closed = true;
-        state.seen = HashSet::new();
+        let given = std::mem::take(&mut state.seen);
         drop(state);
         self.shared.work.notify_all();
+        given.into_iter().collect()
     }
 
     /// Names without an answer.

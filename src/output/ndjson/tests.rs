@@ -1,11 +1,13 @@
 //! NDJSON on hand-made reports, read back by serde_json.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::{BulkReport, PortReport, Reason, Trust};
+use crate::engine::{BulkReport, Counts, PortReport, Reason, Trust};
+use crate::output::escape::is_dangerous;
+use crate::target::{HostSet, PortSet, targets_digest};
 
 fn target(name: Option<&str>) -> Target {
     Target {
@@ -62,12 +64,126 @@ fn read(out: &[u8]) -> Vec<Value> {
 }
 
 fn format(show: Show) -> Ndjson {
-    Ndjson::new(
-        show,
-        Clock::start(),
-        vec!["nishad".into(), "\u{202e}\u{e0041}x".into()],
-        7,
-    )
+    Ndjson::new(show, Clock::start(), about(None))
+}
+
+/// Four ports on each of three hosts, or a shard of them.
+fn about(shard: Option<Shard>) -> About {
+    let mut hosts = HostSet::default();
+    hosts.insert_range([192, 0, 2, 7].into(), [192, 0, 2, 9].into(), 0);
+    let ports: PortSet = (1..=4).collect();
+    let targets = targets_digest(&hosts, []);
+    let key = RunKey::new(targets, &ports, 7, shard.map(|shard| shard.count()));
+    let whole = TargetSpace::new(hosts, ports, &[], 7);
+    let space = shard.map_or(whole.clone(), |shard| whole.shard(shard, 0));
+    let args = vec!["nishad".into(), "\u{202e}\u{e0041}x".into()];
+    About::new(&space, key.with("timeout", "1s"), args)
+}
+
+#[test]
+fn the_first_line_tells_the_run() {
+    let shard = Shard::new(2, 2).expect("a shard");
+    let about = about(Some(shard));
+    let mut format = Ndjson::new(Show::with(&[State::Closed]), Clock::start(), about.clone());
+    let mut out = Vec::new();
+    format.start(&mut out).expect("a Vec takes all");
+    let mut line = read(&out).remove(0);
+    let time: Timestamp = line["started"]
+        .take()
+        .as_str()
+        .expect("text")
+        .parse()
+        .expect("RFC 3339");
+    assert!(Timestamp::now().duration_since(time).as_secs() < 60);
+    let wanted = json!({
+        "type": "start", "schema": 1, "version": env!("CARGO_PKG_VERSION"),
+        "args": ["nishad", "\u{202e}\u{e0041}x"], "seed": 7, "run_id": about.key.id(),
+        "key": {
+            "targets": about.key.targets, "ports": about.key.ports, "seed": 7, "shards": 2,
+            "options": {"timeout": "1s"},
+        },
+        "shard": {"index": 2, "count": 2, "by": "hosts"}, "show": ["open", "closed"],
+        "started": null, "hosts": 1, "planned": 4, "run_hosts": 3, "run_planned": 12,
+    });
+    assert_eq!(line, wanted);
+}
+
+/// What is written is what is read, to the last field.
+#[test]
+fn every_line_reads_back() {
+    let mut format = format(Show::with(&State::ALL));
+    let trust = Trust {
+        miss: Some(1e-7),
+        loss: None,
+        refusals_limited: true,
+        accepts_all: 30,
+    };
+    let mut out = Vec::new();
+    format.start(&mut out).expect("a Vec takes all");
+    let reports = [
+        port(Some("h\u{1b}\u{202e}\"\\é"), 22, Reason::SynAckReset),
+        port(None, 23, Reason::HostUnreach),
+        host(Counts::default(), trust),
+    ];
+    for report in &reports {
+        format.report(&mut out, report).expect("a Vec takes all");
+    }
+    format.finish(&mut out, &run()).expect("a Vec takes all");
+    let text = String::from_utf8(out).expect("UTF-8");
+    assert_eq!(text.lines().count(), 5);
+    for line in text.lines() {
+        let read: Line = serde_json::from_str(line).expect(line);
+        let mut again = Vec::new();
+        read.write(&mut again).expect("a Vec takes all");
+        assert_eq!(String::from_utf8(again).expect("UTF-8").trim_end(), line);
+    }
+    let other: Line = serde_json::from_str(r#"{"type":"banner","x":[1]}"#).expect("ignored");
+    assert_eq!(other, Line::Other);
+}
+
+/// Names in JSON are those of every other format.
+#[test]
+fn states_and_reasons_have_one_name() {
+    use Reason::*;
+    for reason in [
+        SynAck,
+        SynAckReset,
+        ConnRefused,
+        PortUnreach,
+        AdminProhibited,
+        HostUnreach,
+        NetUnreach,
+        ProtoUnreach,
+        TimeExceeded,
+        IcmpError,
+        NoResponse,
+        Interrupted,
+        OutOfSockets,
+        PathLost,
+        NoRoute,
+        LocalPolicy,
+        BadAddress,
+    ] {
+        assert_eq!(json!(reason), json!(reason.as_str()));
+        assert_eq!(json!(reason.state()), json!(reason.state().as_str()));
+    }
+}
+
+fn run() -> Run {
+    Run {
+        counts: Counts {
+            open: 1,
+            closed: 2,
+            filtered: 3,
+            unscanned: 4,
+        },
+        hosts: 1,
+        miss: None,
+        silent_hosts: 1,
+        attempts: 99,
+        targets_failed: 2,
+        elapsed: Duration::from_millis(1500),
+    }
 }
 
 #[test]
@@ -172,23 +288,15 @@ fn host_and_run_lines_count_every_state() {
     assert_eq!(line["suspect"], Value::Null);
     assert_eq!(line["elapsed_s"], 0.04);
 
-    let elapsed = Duration::from_millis(1500);
-    let run = Run {
-        counts,
-        hosts: 1,
-        miss: None,
-        silent_hosts: 1,
-        attempts: 99,
-        targets_failed: 2,
-        elapsed,
-    };
     let mut out = Vec::new();
-    format.finish(&mut out, &run).expect("a Vec takes all");
+    format.finish(&mut out, &run()).expect("a Vec takes all");
     let line = read(&out).remove(0);
     assert_eq!(line["type"], "run");
     assert_eq!(line["schema"], SCHEMA);
     assert_eq!(line["args"], json!(["nishad", "\u{202e}\u{e0041}x"]));
     assert_eq!(line["seed"], 7);
+    assert_eq!(line["run_id"], about(None).key.id());
+    assert_eq!(line["shard"], Value::Null);
     assert_eq!(line["planned"], 10);
     assert_eq!(line["attempts"], 99);
     assert_eq!(line["elapsed_s"], 1.5);
@@ -202,12 +310,38 @@ fn host_and_run_lines_count_every_state() {
                 ..Counts::default()
             },
             targets_failed,
-            ..run.clone()
+            ..run()
         };
         let mut out = Vec::new();
         format.finish(&mut out, &run).expect("a Vec takes all");
         assert_eq!(read(&out)[0]["complete"], complete);
     }
+}
+
+#[test]
+fn the_host_line_counts_reasons_whatever_is_listed() {
+    let bulk = Report::Bulk(BulkReport {
+        target: target(None),
+        verdict: Verdict {
+            reason: Reason::Interrupted,
+            attempts: 0,
+            rtt: None,
+            from: None,
+        },
+        ports: [5, 6, 7].into_iter().collect(),
+    });
+    let reports = [
+        port(None, 1, Reason::SynAck),
+        port(None, 2, Reason::NoResponse),
+        port(None, 3, Reason::NoResponse),
+        bulk,
+        host(Counts::default(), Trust::default()),
+        host(Counts::default(), Trust::default()),
+    ];
+    let found = lines(&mut format(Show::default()), &reports);
+    let wanted = json!({"syn-ack": 1, "no-response": 2, "interrupted": 3});
+    assert_eq!(found[1]["reasons"], wanted);
+    assert_eq!(found[2]["reasons"], json!({}), "nothing is left behind");
 }
 
 #[test]

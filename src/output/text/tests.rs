@@ -11,6 +11,8 @@ fn options() -> TextOptions {
         color: false,
         verbose: false,
         hosts: 1,
+        part: None,
+        merged: false,
         zone: TimeZone::UTC,
         clock: Clock::start(),
     }

@@ -1,0 +1,234 @@
+//! `nishad report`: what shards saved, as one.
+
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Seek};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use nishad::engine::State;
+use nishad::output::{Clock, Show, TextOptions};
+use nishad::report::{Merge, MergeError, Problem, Survey, View, Weight};
+
+use super::Exit;
+use super::args::{Color, Format, ShowState};
+use super::progress::say;
+use super::run::color;
+use super::sink::{self, Sink};
+
+/// Read saved ndjson: one result as it was, or the shards of a run as one
+///
+/// Checks that the files are of one run, that each shard of it is there once and complete, and that
+/// no line is missing. What is missing is named, counted as unscanned, and the exit code is 3.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// What scans saved with --format ndjson; - for standard input
+    ///
+    /// A file may hold several shards, one after the other.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Format of the results
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    format: Format,
+
+    /// Write the results to FILE, - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// List ports in these states [default: those saved]
+    ///
+    /// Only states that the scan was asked to list are in its file.
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
+    show: Vec<ShowState>,
+
+    /// Tell reasons
+    #[arg(short, long)]
+    verbose: bool,
+
+    /// Colour in text; auto: on a terminal, if NO_COLOR is not set
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    color: Color,
+}
+
+/// Writes the results that `args` name as one. An error is one of this machine: results that cannot
+/// be written.
+pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
+    if let Some(path) = &args.output
+        && args.files.iter().any(|file| is_same(file, path))
+    {
+        let name = sink::name(Some(path));
+        say(format_args!(
+            "error: --output {name} is one of the files to read"
+        ));
+        return Ok(Exit::Usage);
+    }
+    let inputs = args.files.iter().map(|path| Input::open(path));
+    let mut inputs = inputs.collect::<Vec<_>>();
+    let mut survey = Survey::default();
+    for (path, input) in args.files.iter().zip(&mut inputs) {
+        let name = match path == Path::new("-") {
+            true => "standard input".into(),
+            false => path.to_string_lossy(),
+        };
+        match input.as_mut().map(Input::read) {
+            // The survey tells of its errors.
+            Ok(Ok(input)) => _ = survey.add(&name, input),
+            Ok(Err(error)) => survey.add_failed(&name, &error),
+            Err(error) => survey.add_failed(&name, error),
+        }
+    }
+    if let Err(mixed) = survey.check_run() {
+        tell(survey.problems());
+        say(format_args!("error: {mixed}"));
+        return Ok(Exit::Usage);
+    }
+    let told = survey.problems().len();
+    tell(survey.problems());
+    let Some(merge) = Merge::new(survey) else {
+        return Ok(Exit::Usage);
+    };
+    tell(&merge.problems()[told..]);
+    let show = match show(&args.show, merge.saved()) {
+        Ok(show) => show,
+        Err(error) => {
+            say(format_args!("error: {error:#}"));
+            return Ok(Exit::Usage);
+        }
+    };
+    let mut sink = Sink::open(args.output.as_deref())
+        .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
+    let view = view(args, show, &sink);
+    let open = |index: usize| match &mut inputs[index] {
+        Ok(input) => input.read(),
+        // It was not surveyed, and so nothing of it is used.
+        Err(_) => Err(io::ErrorKind::NotFound.into()),
+    };
+    let written = merge.write(view, show, open, sink.lines());
+    let written = written.and_then(|problems| {
+        sink.flush().map_err(MergeError::Write)?;
+        Ok(problems)
+    });
+    let more = match written {
+        Ok(problems) => problems,
+        Err(MergeError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(Exit::Incomplete);
+        }
+        Err(MergeError::Write(error)) => {
+            return Err(error).with_context(|| format!("cannot write to {}", sink.name()));
+        }
+        Err(error @ MergeError::Read { .. }) => bail!("{error}"),
+    };
+    tell(&more);
+    let problems = merge.problems().iter().chain(&more);
+    Ok(match problems.map(Problem::weight).max() {
+        Some(Weight::Wrong) => Exit::Usage,
+        Some(Weight::Incomplete) => Exit::Incomplete,
+        Some(Weight::Note) | None => Exit::Complete,
+    })
+}
+
+/// Whether both are one file, which cannot be read and written at once.
+fn is_same(one: &Path, two: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok().filter(|real| real.is_file());
+    real(one).is_some_and(|one| real(two) == Some(one))
+}
+
+fn tell(problems: &[Problem]) {
+    for problem in problems {
+        match problem.weight() {
+            Weight::Wrong => say(format_args!("error: {problem}")),
+            Weight::Incomplete | Weight::Note => say(format_args!("{problem}")),
+        }
+    }
+}
+
+/// What is to be listed of what is `saved`.
+fn show(asked: &[ShowState], saved: Show) -> Result<Show> {
+    if asked.is_empty() {
+        return Ok(saved);
+    }
+    let states: Vec<_> = asked
+        .iter()
+        .flat_map(|state| state.states())
+        .copied()
+        .collect();
+    // `all` is all there is.
+    let all = asked.contains(&ShowState::All);
+    let lacking = states.iter().find(|state| !saved.lists(**state));
+    if let (Some(state), false) = (lacking, all) {
+        let listed = State::ALL.into_iter().filter(|state| saved.lists(*state));
+        let listed = listed.map(State::as_str).collect::<Vec<_>>().join(", ");
+        bail!(
+            "--show {0}: only {listed} ports were saved; scan with --show {0}",
+            state.as_str()
+        );
+    }
+    Ok(Show::with(
+        &states
+            .into_iter()
+            .filter(|state| saved.lists(*state))
+            .collect::<Vec<_>>(),
+    ))
+}
+
+fn view(args: &ReportArgs, show: Show, sink: &Sink) -> View {
+    match args.format {
+        Format::Ndjson => View::Ndjson,
+        Format::Text => View::Text(TextOptions {
+            show,
+            color: color(args.color, sink),
+            verbose: args.verbose,
+            // What the files say comes instead.
+            hosts: 0,
+            part: None,
+            merged: false,
+            zone: TimeZone::system(),
+            clock: Clock::start(),
+        }),
+    }
+}
+
+/// Something to read twice.
+enum Input {
+    /// A file, opened anew each time: there may be more of them than descriptors.
+    File(PathBuf),
+    /// What came through a pipe, kept in a temporary file.
+    Kept(File),
+}
+
+impl Input {
+    fn open(path: &Path) -> io::Result<Input> {
+        if path == Path::new("-") {
+            if io::stdin().is_terminal() {
+                return Err(io::Error::other("standard input is a terminal"));
+            }
+            return Input::keep(io::stdin().lock());
+        }
+        let file = File::open(path)?;
+        match file.metadata()?.is_file() {
+            true => Ok(Input::File(path.into())),
+            false => Input::keep(file),
+        }
+    }
+
+    fn keep(mut input: impl io::Read) -> io::Result<Input> {
+        let mut kept = tempfile::tempfile()?;
+        io::copy(&mut input, &mut kept)?;
+        Ok(Input::Kept(kept))
+    }
+
+    /// From its beginning.
+    fn read(&mut self) -> io::Result<BufReader<File>> {
+        let file = match self {
+            Input::File(path) => File::open(path)?,
+            Input::Kept(file) => {
+                file.rewind()?;
+                file.try_clone()?
+            }
+        };
+        Ok(BufReader::with_capacity(64 * 1024, file))
+    }
+}

@@ -1,0 +1,429 @@
+//! The second pass: the inputs once more, written as one document.
+//!
+//! Where hosts are dealt out to the shards, a host is written when its line comes. Where the ports of
+//! each host are, there are fewer hosts than shards, and each is held until all its parts are
+//! known.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::problem::{Problem, Weight};
+use super::read::Lines;
+use super::section::Section;
+use super::sum::{Hosts, Sum, duration, end};
+use super::survey::Survey;
+use super::twice::Twice;
+use crate::engine::{Counts, HostReport, PortReport, Reason, Report, State, Trust};
+use crate::output::ndjson::{
+    Address, HostLine, Line, PortLine, RunLine, SCHEMA, StartLine, seconds,
+};
+use crate::output::{Clock, Run, Show, Text, TextOptions};
+use crate::target::Dealt;
+
+/// What the merged document looks like.
+#[derive(Debug)]
+pub enum View {
+    /// Text, as these options have it; what they say of the run is set from the inputs.
+    Text(TextOptions),
+    /// One document of NDJSON.
+    Ndjson,
+}
+
+/// Why inputs that were surveyed cannot be written as one document.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// An input cannot be read.
+    #[error("{name} cannot be read: {error}")]
+    Read {
+        /// Its name, safe to show.
+        name: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The document cannot be written.
+    #[error(transparent)]
+    Write(io::Error),
+}
+
+/// Inputs of one run, about to be merged.
+#[derive(Debug)]
+pub struct Merge {
+    survey: Survey,
+    show: Show,
+    by_ports: bool,
+}
+
+impl Merge {
+    /// The run that `survey` found, or `None` if it found none. What of it is missing is among its
+    /// [`problems`](Self::problems) then. All inputs must be of [one run](Survey::check_run).
+    pub fn new(mut survey: Survey) -> Option<Merge> {
+        survey.choose();
+        let mut used = survey.sections.iter().filter(|section| section.used);
+        let start = &used.next()?.start;
+        let show = match &start.show {
+            Some(states) => Show::with(states),
+            None => Show::default(),
+        };
+        let by_ports = start.shard.is_some_and(|shard| shard.by == Dealt::Ports);
+        Some(Merge {
+            survey,
+            show,
+            by_ports,
+        })
+    }
+
+    /// What is wrong with the inputs.
+    pub fn problems(&self) -> &[Problem] {
+        self.survey.problems()
+    }
+
+    /// The states that the inputs list port by port.
+    pub fn saved(&self) -> Show {
+        self.show
+    }
+
+    /// Writes the document, listing the states of `show`, to `out`. `open` opens an input again, by
+    /// its position among those surveyed. Gives what is wrong in addition to what the survey found.
+    ///
+    /// # Errors
+    /// Those of an input and of `out`.
+    pub fn write<R: BufRead>(
+        &self,
+        view: View,
+        show: Show,
+        mut open: impl FnMut(usize) -> io::Result<R>,
+        out: &mut impl Write,
+    ) -> Result<Vec<Problem>, MergeError> {
+        let sum = Sum::new(self.used().map(|section| &section.start));
+        let mut pass = Pass {
+            merge: self,
+            document: Document::new(view, show, sum.start.clone()),
+            sum,
+            twice: Twice::new(self.used().count()),
+            held: Hosts::default(),
+            out,
+        };
+        pass.document.start(pass.out).map_err(MergeError::Write)?;
+        for (input, name) in self.survey.inputs.iter().enumerate() {
+            if self.used().all(|section| section.input != input) {
+                continue;
+            }
+            let read = |error| MergeError::Read {
+                name: name.clone(),
+                error,
+            };
+            let mut lines = Lines::new(open(input).map_err(read)?);
+            let mut part = None;
+            while let Some(line) = lines.next_line().map_err(read)? {
+                if let Ok(said) = line.line {
+                    pass.line(input, line.number, said, &mut part)
+                        .map_err(MergeError::Write)?;
+                }
+            }
+            pass.close(part).map_err(MergeError::Write)?;
+        }
+        pass.finish().map_err(MergeError::Write)
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Section> {
+        self.survey.sections.iter().filter(|section| section.used)
+    }
+}
+
+/// A document under way.
+struct Pass<'a, W> {
+    merge: &'a Merge,
+    sum: Sum,
+    document: Document,
+    twice: Twice,
+    /// Hosts of which more parts may come.
+    held: Hosts,
+    out: &'a mut W,
+}
+
+impl<'a, W: Write> Pass<'a, W> {
+    /// Takes a line of an input, of which `part` is what is being read.
+    fn line(
+        &mut self,
+        input: usize,
+        number: u64,
+        line: Line<'static>,
+        part: &mut Option<Part<'a>>,
+    ) -> io::Result<()> {
+        match (line, &mut *part) {
+            (Line::Start(_), _) => {
+                // What was cut off ends here.
+                self.close(part.take())?;
+                let sections = &self.merge.survey.sections;
+                let mut sections = sections.iter().zip(0..).filter(|(section, _)| section.used);
+                let here =
+                    sections.find(|(section, _)| (section.input, section.line) == (input, number));
+                *part = here.map(|(section, number)| Part::new(section, number));
+                Ok(())
+            }
+            (Line::Port(port), Some(part)) => {
+                part.port(&port);
+                let survey = &self.merge.survey;
+                let place = |number: u32| survey.place(&survey.sections[number as usize]);
+                // A host that has two blocks of text has its ports in both.
+                let repeat = self.document.text.is_some() && !self.merge.by_ports;
+                match self.twice.is_new(&port, part.number, place) || repeat {
+                    true => self.document.port(port, self.out),
+                    false => Ok(()),
+                }
+            }
+            (Line::Host(host), Some(part)) => {
+                part.host(&host);
+                self.host(host)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn host(&mut self, host: HostLine<'static>) -> io::Result<()> {
+        if self.merge.by_ports {
+            self.held.add(host);
+            return Ok(());
+        }
+        self.sum.host(&host);
+        self.document.host(host, self.out)
+    }
+
+    /// The end of a section.
+    fn close(&mut self, part: Option<Part<'_>>) -> io::Result<()> {
+        let Some(part) = part else {
+            return Ok(());
+        };
+        self.sum.section(part.section.run.as_ref(), part.last);
+        part.cut_off().try_for_each(|host| self.host(host))
+    }
+
+    /// The end of the document, and what is wrong with it.
+    fn finish(mut self) -> io::Result<Vec<Problem>> {
+        for host in self.held.into_lines() {
+            self.sum.host(&host);
+            self.document.host(host, self.out)?;
+        }
+        self.document.finish(&self.sum.run(), self.out)?;
+        let mut problems = self.twice.into_problems();
+        problems.extend(self.document.unlisted());
+        Ok(problems)
+    }
+}
+
+/// The section that is being read.
+struct Part<'a> {
+    section: &'a Section,
+    /// Which one of the survey it is.
+    number: u32,
+    /// Hosts with ports but as yet without a line, and what is known of them.
+    under_way: BTreeMap<Address, UnderWay>,
+    /// The last time known.
+    last: Timestamp,
+}
+
+struct UnderWay {
+    name: Option<String>,
+    reasons: BTreeMap<Reason, u64>,
+    seen: (Timestamp, Timestamp),
+}
+
+impl<'a> Part<'a> {
+    fn new(section: &'a Section, number: u32) -> Part<'a> {
+        Part {
+            section,
+            number,
+            under_way: BTreeMap::new(),
+            last: section.start.started,
+        }
+    }
+
+    fn port(&mut self, port: &PortLine) {
+        let host = self.under_way.entry(port.ip).or_insert_with(|| UnderWay {
+            name: port.host.as_deref().map(str::to_string),
+            reasons: BTreeMap::new(),
+            seen: (port.time, port.time),
+        });
+        *host.reasons.entry(port.reason).or_default() += 1;
+        host.seen.0 = host.seen.0.min(port.time);
+        host.seen.1 = host.seen.1.max(port.time);
+        self.last = self.last.max(port.time);
+    }
+
+    fn host(&mut self, host: &HostLine) {
+        self.under_way.remove(&host.ip);
+        self.last = self.last.max(end(host.started, host.elapsed_s));
+    }
+
+    /// A line for each host that has ports but no line. Of those what is not listed is unknown and so
+    /// unscanned.
+    fn cut_off(self) -> impl Iterator<Item = HostLine<'static>> {
+        let start = &self.section.start;
+        let each = start.planned.checked_div(start.hosts).unwrap_or(0);
+        self.under_way.into_iter().map(move |(ip, host)| {
+            let mut reasons = host.reasons;
+            let known: u64 = reasons.values().sum();
+            let lost = each.saturating_sub(known);
+            if lost > 0 {
+                *reasons.entry(Reason::Interrupted).or_default() += lost;
+            }
+            let mut counts = Counts::default();
+            for (reason, n) in &reasons {
+                counts.add(reason.state(), *n);
+            }
+            let (first, last) = host.seen;
+            let took = Duration::try_from(last.duration_since(first)).unwrap_or_default();
+            HostLine {
+                ip,
+                host: host.name.map(Into::into),
+                planned: counts.total(),
+                counts: counts.into(),
+                reasons,
+                // What answered was not missed; how often silence was tried again is lost.
+                miss: (counts.filtered == 0).then_some(0.0),
+                loss: None,
+                refusals_limited: false,
+                suspect: None,
+                suspect_ports: None,
+                open_not_listed: 0,
+                started: first,
+                elapsed_s: seconds(took),
+            }
+        })
+    }
+}
+
+/// The document as it is written.
+struct Document {
+    /// Text, and its clock.
+    text: Option<(Text, Clock)>,
+    show: Show,
+    start: StartLine,
+    /// Open ports of hosts that accept everything, which were to be listed but were not saved.
+    unlisted: u64,
+}
+
+impl Document {
+    fn new(view: View, show: Show, mut start: StartLine) -> Document {
+        start.show = show.states();
+        let clock = Clock::of(start.started);
+        let text = |options| {
+            let options = TextOptions {
+                show,
+                hosts: start.run_hosts,
+                part: None,
+                merged: start.key.shards.is_some(),
+                clock,
+                ..options
+            };
+            (Text::new(options), clock)
+        };
+        let text = match view {
+            View::Text(options) => Some(text(options)),
+            View::Ndjson => None,
+        };
+        Document {
+            text,
+            show,
+            start,
+            unlisted: 0,
+        }
+    }
+
+    fn start(&self, out: &mut impl Write) -> io::Result<()> {
+        match &self.text {
+            Some(_) => Ok(()),
+            None => Line::Start(self.start.clone()).write(out),
+        }
+    }
+
+    fn port(&mut self, port: PortLine<'static>, out: &mut impl Write) -> io::Result<()> {
+        if !self.show.lists(port.state) {
+            return Ok(());
+        }
+        match &mut self.text {
+            Some((text, _)) => {
+                let report = Report::Port(PortReport {
+                    target: port.ip.target(port.host.as_deref()),
+                    port: port.port,
+                    verdict: port.verdict(),
+                });
+                text.report(out, &report)
+            }
+            None => Line::Port(port).write(out),
+        }
+    }
+
+    fn host(&mut self, host: HostLine<'static>, out: &mut impl Write) -> io::Result<()> {
+        if self.show.is_explicit() {
+            self.unlisted = self.unlisted.saturating_add(host.open_not_listed);
+        }
+        match &mut self.text {
+            Some((text, clock)) => {
+                let target = host.ip.target(host.host.as_deref());
+                text.set_reasons(
+                    &target,
+                    host.reasons.iter().map(|(reason, n)| (*reason, *n)),
+                );
+                let started = clock.instant(host.started);
+                let took = duration(host.elapsed_s);
+                let report = Report::Host(HostReport {
+                    target,
+                    counts: host.counts.into(),
+                    started,
+                    finished: started.checked_add(took).unwrap_or(started),
+                    trust: Trust {
+                        miss: host.miss,
+                        loss: host.loss,
+                        refusals_limited: host.refusals_limited,
+                        accepts_all: match host.suspect {
+                            Some(_) => host.suspect_ports.unwrap_or(1),
+                            None => 0,
+                        },
+                    },
+                });
+                text.report(out, &report)
+            }
+            None => Line::Host(host).write(out),
+        }
+    }
+
+    fn finish(&mut self, run: &Run, out: &mut impl Write) -> io::Result<()> {
+        match &mut self.text {
+            Some((text, _)) => text.finish(out, run),
+            None => {
+                let start = &self.start;
+                Line::Run(RunLine {
+                    schema: SCHEMA,
+                    version: start.version.clone(),
+                    args: start.args.clone(),
+                    seed: start.seed,
+                    run_id: start.run_id.clone(),
+                    shard: None,
+                    started: start.started,
+                    elapsed_s: seconds(run.elapsed),
+                    hosts: run.hosts,
+                    silent_hosts: run.silent_hosts,
+                    planned: run.counts.total(),
+                    counts: run.counts.into(),
+                    attempts: run.attempts,
+                    miss: run.miss,
+                    targets_failed: run.targets_failed,
+                    complete: run.counts.get(State::Unscanned) == 0 && run.targets_failed == 0,
+                })
+                .write(out)
+            }
+        }
+    }
+
+    fn unlisted(&self) -> Option<Problem> {
+        let n = self.unlisted;
+        let text = format!(
+            "{n} open ports of hosts that accept everything were not saved; scan with --show open"
+        );
+        (n > 0).then(|| Problem::new(Weight::Incomplete, text))
+    }
+}

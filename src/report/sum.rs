@@ -1,0 +1,210 @@
+//! Sums over the parts of a run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::Counts;
+use crate::output::Run;
+use crate::output::ndjson::{Address, CountFields, HostLine, RunLine, StartLine, seconds};
+
+/// When something ended that took `elapsed_s` seconds.
+pub(super) fn end(started: Timestamp, elapsed_s: f64) -> Timestamp {
+    started.checked_add(duration(elapsed_s)).unwrap_or(started)
+}
+
+/// Seconds from a file as a duration, of a century at most.
+pub(super) fn duration(seconds: f64) -> Duration {
+    const CENTURY: f64 = 100.0 * 366.0 * 86_400.0;
+    Duration::try_from_secs_f64(seconds.min(CENTURY)).unwrap_or_default()
+}
+
+/// The sums of a run.
+#[derive(Debug)]
+pub(super) struct Sum {
+    /// The start line of the whole.
+    pub(super) start: StartLine,
+    counts: Counts,
+    /// Hosts that have their line.
+    hosts: u64,
+    silent_hosts: u64,
+    none_missed: Option<f64>,
+    /// Whether there is a host of which part answered: its chance is unknown, and so is the run's.
+    unknown: bool,
+    attempts: u64,
+    targets_failed: u64,
+    ended: Timestamp,
+}
+
+impl Sum {
+    /// The sums of the run that `starts` are the parts of, of which there is one at least.
+    pub(super) fn new<'a>(mut starts: impl Iterator<Item = &'a StartLine>) -> Sum {
+        let first = starts.next().expect("a merge has a section");
+        let started = starts.map(|start| start.started).min();
+        let started = started.map_or(first.started, |other| other.min(first.started));
+        Sum {
+            start: StartLine {
+                schema: crate::output::SCHEMA,
+                version: env!("CARGO_PKG_VERSION").into(),
+                shard: None,
+                started,
+                hosts: first.run_hosts,
+                planned: first.run_planned,
+                ..first.clone()
+            },
+            counts: Counts::default(),
+            hosts: 0,
+            silent_hosts: 0,
+            none_missed: None,
+            unknown: false,
+            attempts: 0,
+            targets_failed: 0,
+            ended: started,
+        }
+    }
+
+    /// Adds the end of a section; `last` is the last time known of it.
+    pub(super) fn section(&mut self, run: Option<&RunLine>, last: Timestamp) {
+        let ended = match run {
+            Some(run) => end(run.started, run.elapsed_s),
+            None => last,
+        };
+        self.ended = self.ended.max(ended);
+        let attempts = run.map_or(0, |run| run.attempts);
+        self.attempts = self.attempts.saturating_add(attempts);
+        let failed = run.map_or(0, |run| run.targets_failed);
+        self.targets_failed = self.targets_failed.saturating_add(failed);
+    }
+
+    /// Adds a host, all its parts.
+    pub(super) fn host(&mut self, host: &HostLine) {
+        self.hosts += 1;
+        let CountFields {
+            open,
+            closed,
+            filtered,
+            unscanned,
+        } = host.counts;
+        let counts = &mut self.counts;
+        for (sum, n) in [
+            (&mut counts.open, open),
+            (&mut counts.closed, closed),
+            (&mut counts.filtered, filtered),
+            (&mut counts.unscanned, unscanned),
+        ] {
+            // A quarter of what fits, so that the four can be added up.
+            *sum = sum.saturating_add(n).min(u64::MAX / 4);
+        }
+        match host.miss {
+            Some(miss) => self.none_missed = Some(self.none_missed.unwrap_or(1.0) * (1.0 - miss)),
+            None if filtered == 0 => {}
+            None if open + closed > 0 => self.unknown = true,
+            None => self.silent_hosts += 1,
+        }
+    }
+
+    /// The sums; planned probes without a line are unscanned.
+    pub(super) fn run(&self) -> Run {
+        let mut counts = self.counts;
+        let lost = self.start.run_planned.saturating_sub(counts.total());
+        counts.unscanned = counts.unscanned.saturating_add(lost).min(u64::MAX / 4);
+        let miss = self.none_missed.filter(|_| !self.unknown);
+        Run {
+            counts,
+            hosts: self.start.run_hosts.max(self.hosts),
+            miss: miss.map(|none| 1.0 - none),
+            silent_hosts: self.silent_hosts,
+            attempts: self.attempts,
+            targets_failed: self.targets_failed,
+            elapsed: Duration::try_from(self.ended.duration_since(self.start.started))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Hosts of which each shard has some ports.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(BTreeMap<Address, Held>);
+
+#[derive(Debug)]
+struct Held {
+    line: HostLine<'static>,
+    /// Loss by ports, and the ports it is known of.
+    loss: (f64, f64),
+    /// Whether the chance of a miss is known of all parts.
+    known: bool,
+}
+
+impl Hosts {
+    /// Adds a part of a host.
+    pub(super) fn add(&mut self, part: HostLine<'static>) {
+        let held = Held::new(part);
+        match self.0.get_mut(&held.line.ip) {
+            Some(host) => host.join(held),
+            None => {
+                self.0.insert(held.line.ip, held);
+            }
+        }
+    }
+
+    /// Each host in one line.
+    pub(super) fn into_lines(self) -> impl Iterator<Item = HostLine<'static>> {
+        self.0.into_values().map(|held| {
+            let (lost, ports) = held.loss;
+            HostLine {
+                miss: held.line.miss.filter(|_| held.known),
+                loss: (ports > 0.0).then(|| lost / ports),
+                ..held.line
+            }
+        })
+    }
+}
+
+impl Held {
+    fn new(line: HostLine<'static>) -> Held {
+        let ports = line.planned as f64;
+        Held {
+            loss: line.loss.map_or((0.0, 0.0), |loss| (loss * ports, ports)),
+            // A part without silence takes nothing away.
+            known: line.miss.is_some() || line.counts.filtered == 0,
+            line,
+        }
+    }
+
+    fn join(&mut self, other: Held) {
+        let (host, part) = (&mut self.line, other.line);
+        let ends = [&*host, &part].map(|line| end(line.started, line.elapsed_s));
+        host.started = host.started.min(part.started);
+        let took = ends[0].max(ends[1]).duration_since(host.started);
+        host.elapsed_s = seconds(Duration::try_from(took).unwrap_or_default());
+        host.host = host.host.take().or(part.host);
+        let counts = &mut host.counts;
+        for (sum, n) in [
+            (&mut counts.open, part.counts.open),
+            (&mut counts.closed, part.counts.closed),
+            (&mut counts.filtered, part.counts.filtered),
+            (&mut counts.unscanned, part.counts.unscanned),
+            (&mut host.planned, part.planned),
+            (&mut host.open_not_listed, part.open_not_listed),
+        ] {
+            *sum = sum.saturating_add(n);
+        }
+        for (reason, n) in part.reasons {
+            let sum = host.reasons.entry(reason).or_default();
+            *sum = sum.saturating_add(n);
+        }
+        host.miss = match (host.miss, part.miss) {
+            (Some(one), Some(two)) => Some(1.0 - (1.0 - one) * (1.0 - two)),
+            (one, two) => one.or(two),
+        };
+        host.refusals_limited |= part.refusals_limited;
+        host.suspect = host.suspect.take().or(part.suspect);
+        host.suspect_ports = match (host.suspect_ports, part.suspect_ports) {
+            (Some(one), Some(two)) => Some(one.saturating_add(two)),
+            (one, two) => one.or(two),
+        };
+        self.loss = (self.loss.0 + other.loss.0, self.loss.1 + other.loss.1);
+        self.known &= other.known;
+    }
+}
