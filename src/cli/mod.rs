@@ -8,6 +8,7 @@ pub(crate) mod run;
 pub(crate) mod signals;
 mod sink;
 mod targets;
+mod zone;
 
 use std::process::ExitCode;
 

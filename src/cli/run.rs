@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use jiff::tz::TimeZone;
 
 use nishad::engine::{LocalFault, Note, Report, State};
 use nishad::net::{self, Event, RunReport};
@@ -17,6 +16,7 @@ use super::plan::Plan;
 use super::progress::{Screen, say};
 use super::signals::Signals;
 use super::sink::{self, Sink};
+use super::zone;
 
 /// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
 /// scan that cannot be made.
@@ -184,7 +184,7 @@ fn output(args: &Args, plan: &Plan, sink: &Sink, clock: Clock) -> Output {
             color: color(args.color, sink),
             verbose: args.verbose,
             hosts: plan.space.hosts(),
-            zone: TimeZone::system(),
+            zone: zone::local(),
             clock,
         })),
     }

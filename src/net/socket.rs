@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef};
 
 use super::outcome::{self, Errno, Icmp};
 use super::sys::{self, SYSTEM};
@@ -52,11 +52,9 @@ pub(super) struct Inspector {
 /// A new socket for `domain`: non-blocking, not inherited, reset on close so that no TIME_WAIT
 /// keeps a port.
 pub(super) fn open(domain: Domain) -> io::Result<TcpStream> {
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = sys::open(domain)?;
     // A failure costs a port for a minute, no verdict.
     let _ = socket.set_linger(Some(Duration::ZERO));
-    sys::prepare(&socket, domain);
     Ok(TcpStream::from_std(socket.into()))
 }
 
@@ -117,46 +115,74 @@ impl Inspector {
             // the socket. The kernel queues the message before it sets the error.
             Errno::Pending => match stream.take_error() {
                 Ok(Some(error)) => self.ended(stream, addr, sys::errno(&error), false),
-                _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+                Ok(None) => self.rejected(stream, addr),
+                Err(error) => unreadable(&error),
             },
             error => self.ended(stream, addr, error, true),
         }
     }
 
     fn check_by_error(&mut self, stream: &TcpStream, addr: SocketAddr, writable: bool) -> Step {
-        if let Ok(Some(error)) = stream.take_error() {
-            return self.ended(stream, addr, sys::errno(&error), false);
+        match stream.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) => return self.ended(stream, addr, sys::errno(&error), false),
+            Err(error) => return unreadable(&error),
         }
         match stream.peer_addr() {
             // Windows knows the peer of a connection that is still being made.
             Ok(_) if writable => connected(stream, addr),
-            _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+            _ => self.rejected(stream, addr),
         }
     }
 
     /// The attempt ended with `error`. The error queue must be emptied even if it is not needed,
     /// for the next attempt on the socket.
     fn ended(&mut self, stream: &TcpStream, addr: SocketAddr, error: Errno, reset: bool) -> Step {
-        let reusable = reset && self.reuse;
+        let (rejected, empty) = match self.queued(stream, addr) {
+            Ok(queued) => queued,
+            Err(error) => return unreadable(&error),
+        };
         let after_handshake = matches!(error, Errno::ConnectionReset | Errno::BrokenPipe);
-        match self.rejected(stream, addr, reusable) {
-            Some(step) if !after_handshake => step,
+        let outcome = match rejected {
+            Some(outcome) if !after_handshake => outcome,
             _ => match outcome::of_error(SYSTEM, error) {
-                None => Step::Silent,
-                Some(outcome) => Step::Over {
-                    outcome,
-                    reusable: reusable && !after_handshake,
-                },
+                None => return Step::Silent,
+                Some(outcome) => outcome,
             },
+        };
+        // An error that no network causes may have come before the kernel looked at the socket: then
+        // this attempt's answer is still in it.
+        let local = matches!(outcome, Outcome::Fault(_));
+        Step::Over {
+            outcome,
+            reusable: reset && self.reuse && empty && !after_handshake && !local,
         }
     }
 
-    /// What the error queue says, which it thereby empties.
-    fn rejected(&mut self, stream: &TcpStream, addr: SocketAddr, reusable: bool) -> Option<Step> {
-        let icmp = self.queue.take(stream)?;
-        let own = self.is_about_another(&icmp, addr.ip());
-        let outcome = outcome::of_icmp(&icmp, own)?;
-        Some(Step::Over { outcome, reusable })
+    /// What the error queue says of an attempt that has no error; that may come yet.
+    fn rejected(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
+        match self.queued(stream, addr) {
+            Ok((Some(outcome), _)) => Step::Over {
+                outcome,
+                reusable: false,
+            },
+            Ok((None, _)) => Step::Pending,
+            Err(error) => unreadable(&error),
+        }
+    }
+
+    /// What the error queue says, and whether it is empty now.
+    fn queued(
+        &mut self,
+        stream: &TcpStream,
+        addr: SocketAddr,
+    ) -> io::Result<(Option<Outcome>, bool)> {
+        let queued = self.queue.take(stream)?;
+        let outcome = queued.first.and_then(|icmp| {
+            let own = self.is_about_another(&icmp, addr.ip());
+            outcome::of_icmp(&icmp, own)
+        });
+        Ok((outcome, queued.empty))
     }
 
     /// Whether this machine sent the message about another one.
@@ -168,6 +194,14 @@ impl Inspector {
             }
             _ => false,
         }
+    }
+}
+
+/// This machine could not say what became of the attempt: it is made again, on another socket.
+fn unreadable(error: &io::Error) -> Step {
+    Step::Over {
+        outcome: Outcome::Fault(outcome::local_fault(sys::errno(error))),
+        reusable: false,
     }
 }
 
