@@ -134,6 +134,10 @@ pub fn as_root() -> Option<Command> {
 fn inside<R>(world: &World, seed: u64, body: impl FnOnce(&Lab) -> R) -> Result<(R, Tally), String> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace: {error}"))?;
     let tun = device()?;
+    if let Some((first, last)) = world.source_ports {
+        sysctl("net/ipv4/ip_local_port_range", &format!("{first} {last}"))
+            .map_err(|error| format!("no other source ports: {error}"))?;
+    }
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let player = scope.spawn(|| serve(world, seed, &tun, &stop));
@@ -183,6 +187,11 @@ fn device() -> Result<Tun, String> {
          route add fd00:18::/32 via fe80::1 dev {DEVICE} onlink src {SCANNER_V6}\n"
     ))?;
     Ok(tun)
+}
+
+/// Sets a value of the calling thread's network namespace.
+pub fn sysctl(name: &str, value: &str) -> io::Result<()> {
+    std::fs::write(format!("/proc/sys/{name}"), value)
 }
 
 /// Runs commands of iproute2.

@@ -38,7 +38,10 @@ pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
 
 /// Whether a kernel says so that it does not have what it is asked for.
 fn is_unknown(error: Errno) -> bool {
-    matches!(error, Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP)
+    matches!(
+        error,
+        Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP
+    )
 }
 
 /// Reads error queues; keeps the buffer for it.
