@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use nishad::engine::{LocalFault, Note, Report, State};
-use nishad::net::{self, Event, RunReport};
+use nishad::net::{self, Budget, Event, RunReport};
 use nishad::output::{Clock, Ndjson, Output, Run, Text, TextOptions};
 
 use super::Exit;
@@ -20,10 +20,12 @@ use super::zone;
 
 /// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
 /// scan that cannot be made.
-pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
+pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit> {
     let sink = Sink::open(args.output.as_deref())
         .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
     raise_descriptor_limit(&plan);
+    let budget = budget(args);
+    plan.options = budget.bound(plan.options);
     let clock = Clock::start();
     let mut view = View {
         output: output(args, &plan, &sink, clock),
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &Args, plan: Plan, signals: &Signals) -> Result<Exit> {
     };
     if args.verbose {
         view.screen.line(format_args!("{}", describe(&plan)));
+        view.screen.line(format_args!("this machine: {budget}"));
     }
     let cancel = signals.scanning();
     let ended = net::scan(plan.space, plan.options, cancel, &mut |event| {
@@ -209,6 +212,15 @@ fn raise_descriptor_limit(plan: &Plan) {
     net::raise_descriptor_limit(planned.min(plan.options.max_sockets) + OWN_DESCRIPTORS);
 }
 
+/// What the scan may use of this machine.
+fn budget(args: &Args) -> Budget {
+    let mut budget = Budget::of_this_machine();
+    if let Some(bytes) = args.max_memory {
+        budget.limit_memory(bytes);
+    }
+    budget
+}
+
 /// What is about to be done, for `-v`.
 fn describe(plan: &Plan) -> String {
     let options = &plan.options;
@@ -217,7 +229,7 @@ fn describe(plan: &Plan) -> String {
         .map_or("no limit".into(), |rate| format!("{rate}/s"));
     format!(
         "{} host(s), {} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
-         sockets {} ({} can be had) and {} a host",
+         sockets {} and {} a host",
         plan.space.hosts(),
         plan.space.ports(),
         plan.seed,
@@ -225,7 +237,6 @@ fn describe(plan: &Plan) -> String {
         options.retries,
         options.miss,
         options.max_sockets,
-        net::available_sockets(),
         options.host_sockets,
     )
 }

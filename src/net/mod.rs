@@ -1,9 +1,10 @@
 //! The only I/O of a scan: the event loop and its sockets.
 //!
 //! `driver` is the loop; `sockets` holds the sockets and their events; `socket` looks at one of
-//! them; `outcome` tells what an errno or an ICMP message means; `sys` hides what differs between
-//! systems.
+//! them; `outcome` tells what an errno or an ICMP message means; `budget` and `limits` what this
+//! machine lets a scan have; `sys` hides what differs between systems.
 
+mod budget;
 mod driver;
 mod limits;
 mod outcome;
@@ -20,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 use crate::engine::{Counts, Options, Progress, Report};
 use crate::target::TargetSpace;
 
+pub use budget::{BASE_MEMORY, Budget, FlowTable, Memory, MemoryBound, SOCKET_MEMORY, SourcePorts};
 pub use limits::{available_sockets, raise_descriptor_limit};
 
 /// What a running scan hands to its user.
@@ -61,7 +63,8 @@ pub enum ScanError {
 /// 100 ms at least.
 ///
 /// No more sockets are opened than the process may have ([`available_sockets`]), whatever
-/// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. Nothing of the process is changed:
+/// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. [`Budget::bound`] keeps the options
+/// within what else this machine has, of memory above all. Nothing of the process is changed:
 /// no signal handler, no limit, no output.
 ///
 /// # Errors

@@ -60,15 +60,16 @@ pub(in crate::net) fn raise_descriptor_limit(wanted: usize) -> usize {
             }
         }
     }
-    soft_limit()
+    descriptor_limit()
 }
 
 /// Descriptors that this process may still open.
 pub(in crate::net) fn descriptors_left() -> usize {
-    soft_limit().saturating_sub(open_descriptors())
+    descriptor_limit().saturating_sub(open_descriptors())
 }
 
-fn soft_limit() -> usize {
+/// Descriptors that this process may have open.
+pub(in crate::net) fn descriptor_limit() -> usize {
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
         Err(_) => usize::MAX,
