@@ -299,16 +299,12 @@ fn chance(text: &str) -> Result<f64, String> {
 fn memory(text: &str) -> Result<u64, String> {
     let at = text.find(|c: char| c.is_ascii_alphabetic());
     let (number, unit) = text.split_at(at.unwrap_or(text.len()));
-    let unit = unit.to_ascii_lowercase();
-    let bits = match unit.strip_suffix("ib").or(unit.strip_suffix('b')) {
-        None if unit.is_empty() => 0,
-        Some("") if unit == "b" => 0,
-        plain => match plain.unwrap_or(&unit) {
-            "k" => 10,
-            "m" => 20,
-            "g" => 30,
-            _ => return Err("not a size; write 16M, 64MiB or 1G".into()),
-        },
+    let bits = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "ki" | "kb" | "kib" => 10,
+        "m" | "mi" | "mb" | "mib" => 20,
+        "g" | "gi" | "gb" | "gib" => 30,
+        _ => return Err("not a size; write 16M, 64MiB or 1G".into()),
     };
     let bytes =
         positive(number).ok_or("not a size; write 16M, 64MiB or 1G")? * f64::from(1 << bits);
@@ -386,6 +382,7 @@ mod tests {
             ("16m", 16 << 20),
             ("16MiB", 16 << 20),
             ("16MB", 16 << 20),
+            ("16Mi", 16 << 20),
             ("4096K", 4 << 20),
             ("1.5G", 3 << 29),
             ("8000000", 8_000_000),
@@ -402,7 +399,6 @@ mod tests {
             "+16M",
             "16 M",
             "16X",
-            "16Mi",
             "16iB",
             "16MM",
             "1e9",
