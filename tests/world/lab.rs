@@ -53,6 +53,16 @@ pub struct Ended {
 impl Lab<'_> {
     /// Runs a program in the world's network and kills it after `limit`.
     pub fn output(&self, command: &mut Command, limit: Duration) -> io::Result<Ended> {
+        self.output_while(command, limit, |_| ())
+    }
+
+    /// The same, and does something to it as soon as it runs.
+    pub fn output_while(
+        &self,
+        command: &mut Command,
+        limit: Duration,
+        meanwhile: impl FnOnce(Pid),
+    ) -> io::Result<Ended> {
         let start = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -73,8 +83,13 @@ impl Lab<'_> {
                 let mut text = Vec::new();
                 err.read_to_end(&mut text).map(|_| text)
             });
-            let mut stdout = Vec::new();
-            out.read_to_end(&mut stdout)?;
+            let stdout = scope.spawn(move || {
+                let mut text = Vec::new();
+                out.read_to_end(&mut text).map(|_| text)
+            });
+            // On this thread, whose network namespace is the world's.
+            meanwhile(pid);
+            let stdout = stdout.join().expect("reading does not panic")?;
             let status = child.wait()?;
             let wall = start.elapsed();
             drop(done);

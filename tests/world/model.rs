@@ -214,6 +214,7 @@ impl Host {
 }
 
 /// A range of addresses; which of `hosts` is at an address follows from its place in the range.
+#[derive(Clone)]
 pub struct Subnet {
     pub base: IpAddr,
     pub count: u32,
@@ -224,6 +225,7 @@ pub struct Subnet {
 }
 
 /// A network and what stands in its middle, shared by all its hosts.
+#[derive(Clone)]
 pub struct World {
     pub name: &'static str,
     pub seed: u64,
