@@ -108,6 +108,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) max_sockets: Option<usize>,
 
+    /// Memory at most, this program's and the kernel's for its sockets: 16M
+    ///
+    /// 3M at least; K, M and G (or KiB, MiB, GiB) are powers of 1024. Fewer sockets are in use at
+    /// once then. Without it half of what is free, in the machine and in the control group, is the
+    /// most; -v tells.
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = PACE)]
+    pub(crate) max_memory: Option<u64>,
+
     /// Sockets in use at most for one host [default: 32768]
     #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
     pub(crate) host_sockets: Option<usize>,
@@ -356,6 +364,10 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Bounds of `--max-memory`, in bytes; below f64's last exact whole number.
+const MEMORY_LEAST: f64 = 3_145_728.0;
+const MEMORY_MOST: f64 = 1_125_899_906_842_624.0;
+
 /// A chance above 0 and below 1.
 fn chance(text: &str) -> Result<f64, String> {
     match positive(text) {
@@ -363,6 +375,25 @@ fn chance(text: &str) -> Result<f64, String> {
         Some(_) => Err("out of range: 0.000000001 to 0.5".into()),
         None => Err("not a chance; write 0.001 or 1e-3".into()),
     }
+}
+
+/// `16M`, `64MiB`, `1G`, `8000000`: bytes.
+fn memory(text: &str) -> Result<u64, String> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic());
+    let (number, unit) = text.split_at(at.unwrap_or(text.len()));
+    let bits = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "ki" | "kb" | "kib" => 10,
+        "m" | "mi" | "mb" | "mib" => 20,
+        "g" | "gi" | "gb" | "gib" => 30,
+        _ => return Err("not a size; write 16M, 64MiB or 1G".into()),
+    };
+    let bytes =
+        positive(number).ok_or("not a size; write 16M, 64MiB or 1G")? * f64::from(1 << bits);
+    if !(MEMORY_LEAST..=MEMORY_MOST).contains(&bytes) {
+        return Err("out of range: 3M, which the program itself needs, to 1048576G".into());
+    }
+    Ok(bytes as u64)
 }
 
 fn sockets() -> impl TypedValueParser<Value = usize> {
@@ -423,6 +454,46 @@ mod tests {
         assert_eq!(chance("1e-3"), Ok(0.001));
         for text in ["0", "1", "-0.1", "x", "nan"] {
             assert!(chance(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_of_memory() {
+        for (text, bytes) in [
+            ("16M", 16 << 20),
+            ("16m", 16 << 20),
+            ("16MiB", 16 << 20),
+            ("16MB", 16 << 20),
+            ("16Mi", 16 << 20),
+            ("4096K", 4 << 20),
+            ("1.5G", 3 << 29),
+            ("8000000", 8_000_000),
+            ("8000000B", 8_000_000),
+            ("1048576G", 1 << 50),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "M",
+            "MiB",
+            "-16M",
+            "+16M",
+            "16 M",
+            "16X",
+            "16iB",
+            "16MM",
+            "1e9",
+            "inf",
+            "nanM",
+            "infG",
+            "0",
+            "2M",
+            "1048577G",
+            "99999999999999999999G",
+            "16Mb/s",
+        ] {
+            assert!(memory(text).is_err(), "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod shard;
 pub(crate) mod signals;
 mod sink;
 mod targets;
+mod zone;
 
 use std::process::ExitCode;
 

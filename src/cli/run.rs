@@ -7,10 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use jiff::tz::TimeZone;
 
 use nishad::engine::{LocalFault, Note, Options, Report, State};
-use nishad::net::{self, Event, RunReport, ScanError};
+use nishad::net::{self, Budget, Event, RunReport, ScanError};
 use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
 use nishad::target::TargetSpace;
 
@@ -22,6 +21,7 @@ use super::progress::{Screen, say};
 use super::signals::Signals;
 use super::sink::{self, Sink};
 use super::targets::{Bad, Names};
+use super::zone;
 
 /// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
 /// scan that cannot be made.
@@ -30,6 +30,8 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
         .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
     let unresolved = plan.names.pending();
     prepare_descriptors(&mut plan, unresolved);
+    let budget = budget(args);
+    plan.options = budget.bound(plan.options);
     if !args.quiet && dry::is_large(&plan) {
         say(format_args!("{}", dry::size(&plan)));
     }
@@ -52,6 +54,7 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
     };
     if args.verbose {
         view.screen.line(format_args!("{told}"));
+        view.screen.line(format_args!("this machine: {budget}"));
     }
     let cancel = signals.scanning();
     // Results that have nowhere to go are not begun.
@@ -242,7 +245,7 @@ fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) 
             hosts: plan.space.hosts() + unresolved,
             part: plan.space.part(),
             merged: false,
-            zone: TimeZone::system(),
+            zone: zone::local(),
             clock,
         })),
     }
@@ -280,6 +283,15 @@ fn prepare_descriptors(plan: &mut Plan, unresolved: u64) {
     }
 }
 
+/// What the scan may use of this machine.
+fn budget(args: &Args) -> Budget {
+    let mut budget = Budget::of_this_machine();
+    if let Some(bytes) = args.max_memory {
+        budget.limit_memory(bytes);
+    }
+    budget
+}
+
 /// What is about to be done, for `-v`.
 fn describe(plan: &Plan) -> String {
     let options = &plan.options;
@@ -295,7 +307,7 @@ fn describe(plan: &Plan) -> String {
     });
     format!(
         "{shard}{} host(s), {names}{} port(s) each, seed {}; timeout {:?}, retries up to {}, miss {}, rate {rate}, \
-         sockets {} ({} can be had) and {} a host",
+         sockets {} and {} a host",
         plan.space.hosts(),
         plan.space.ports(),
         plan.key.seed,
@@ -303,7 +315,6 @@ fn describe(plan: &Plan) -> String {
         options.retries,
         options.miss,
         options.max_sockets,
-        net::available_sockets(),
         options.host_sockets,
     )
 }

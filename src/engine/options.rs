@@ -22,6 +22,10 @@ pub struct Options {
     pub max_sockets: usize,
     /// Sockets in use at once for one host.
     pub host_sockets: usize,
+    /// Ports of the hosts that are scanned at once, at two bytes each: how much memory that takes,
+    /// however many targets there are. A host is begun only when there is room for all its ports,
+    /// but one at a time is always scanned, and none counts as fewer than 256.
+    pub active_ports: u32,
     /// Lower bound of the adaptive (soft) deadline.
     pub min_rtt_timeout: Duration,
     /// Soft deadline while no round-trip time is known.
@@ -45,6 +49,7 @@ impl Default for Options {
             net_rate: None,
             max_sockets: 32_768,
             host_sockets: 32_768,
+            active_ports: 1 << 19,
             min_rtt_timeout: Duration::from_millis(20),
             initial_rtt_timeout: Duration::from_millis(400),
             initial_window: 32,

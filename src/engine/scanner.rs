@@ -23,9 +23,8 @@ use crate::target::TargetSpace;
 
 /// The run's window at the start, in windows of a host.
 const RUN_WINDOW: usize = 8;
-/// Ports of all active hosts, at two bytes each: bounds memory whatever the number of targets.
-const ACTIVE_PORTS: u32 = 1 << 19;
-/// With fewer sockets than this, in all or for a host, none is spent on canaries; with all in use, canaries may take one
+/// With fewer sockets than this, in all or for a host, none is spent on canaries; with all in use,
+/// canaries may take one
 /// part in so many of the time that sockets have.
 pub(super) const CANARY_SOCKETS: usize = 4;
 const CANARY_COST: u32 = 4;
@@ -33,9 +32,8 @@ const NEVER: Duration = Duration::from_secs(3_600);
 /// Hosts that take turns at least, while there are as many, so that attempts in a row go to different
 /// networks.
 const SIDE_BY_SIDE: usize = 128;
-/// Hosts active at once, at most and (with many ports each) at least.
-const ACTIVE_MAX: u32 = 2_048;
-const ACTIVE_MIN: u32 = 8;
+/// What an active host takes at least of [`Options::active_ports`].
+const HOST_PORTS: u32 = 256;
 
 /// Names one connection attempt; never given twice in a run while an event of it may still come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -382,10 +380,10 @@ impl Scanner {
     }
 
     fn may_begin(&self) -> bool {
-        let ports = self.space.ports().max(1);
-        let most = (ACTIVE_PORTS / ports).clamp(ACTIVE_MIN, ACTIVE_MAX);
-        let nets = self.nets.as_ref().is_none_or(Nets::has_room);
+        let ports = self.space.ports().max(HOST_PORTS);
+        let most = (self.options.active_ports / ports).max(1);
         let some = self.next_host < self.total_hosts() && self.hosts.len() < most as usize;
+        let nets = self.nets.as_ref().is_none_or(Nets::has_room);
         some && nets && !self.all_away()
     }
 

@@ -2,8 +2,10 @@
 //!
 //! `driver` is the loop; `feed` brings hosts to it while it runs; `sockets` holds the sockets and
 //! their events; `socket` looks at one of them; `outcome` tells what an errno or an ICMP message
-//! means; `watch` notices when the process was stopped; `sys` hides what differs between systems.
+//! means; `watch` notices when the process was stopped; `budget` and `limits` tell what this machine
+//! lets a scan have; `sys` hides what differs between systems.
 
+mod budget;
 mod driver;
 mod feed;
 mod limits;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use crate::engine::{Counts, Options, Progress, Report, Snapshot, SnapshotError};
 use crate::target::TargetSpace;
 
+pub use budget::{BASE_MEMORY, Budget, FlowTable, Memory, MemoryBound, SOCKET_MEMORY, SourcePorts};
 pub use feed::{Feed, FeedClosed, Feeder, feed};
 pub use limits::{available_sockets, raise_descriptor_limit};
 
@@ -71,7 +74,8 @@ pub enum ScanError {
 /// 100 ms at least.
 ///
 /// No more sockets are opened than the process may have ([`available_sockets`]), whatever
-/// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. Nothing of the process is changed:
+/// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. [`Budget::bound`] keeps the options
+/// within what else this machine has, of memory above all. Nothing of the process is changed:
 /// no signal handler, no limit, no output.
 ///
 /// # Errors

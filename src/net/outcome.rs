@@ -184,7 +184,8 @@ fn refused_at_once(system: System, addr: SocketAddr) -> Outcome {
     }
 }
 
-fn local_fault(errno: Errno) -> LocalFault {
+/// What this machine lacks.
+pub(super) fn local_fault(errno: Errno) -> LocalFault {
     match errno {
         Errno::ProcessFiles => LocalFault::ProcessDescriptors,
         Errno::SystemFiles => LocalFault::SystemDescriptors,

@@ -7,11 +7,11 @@
 //! socket gives an error bit alone.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::outcome::{self, Errno, Icmp};
 use super::sys::{self, SYSTEM};
@@ -52,11 +52,9 @@ pub(super) struct Inspector {
 /// A new socket for `domain`: non-blocking, not inherited, reset on close so that no TIME_WAIT
 /// keeps a port.
 pub(super) fn open(domain: Domain) -> io::Result<TcpStream> {
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = sys::open(domain)?;
     // A failure costs a port for a minute, no verdict.
     let _ = socket.set_linger(Some(Duration::ZERO));
-    sys::prepare(&socket, domain);
     Ok(TcpStream::from_std(socket.into()))
 }
 
@@ -81,7 +79,7 @@ impl Inspector {
         match outcome::of_connect(SYSTEM, error, addr) {
             None => Step::Pending,
             // Linux has one error for "no source port left" and for "no source address".
-            Some(Outcome::Fault(_)) if error == Errno::AddrNotAvailable && !has_source(addr) => {
+            Some(Outcome::Fault(_)) if error == Errno::AddrNotAvailable && lacks_source(addr) => {
                 Step::Over {
                     outcome: Outcome::Unsendable(Reason::NoRoute),
                     reusable: self.reuse,
@@ -117,57 +115,93 @@ impl Inspector {
             // the socket. The kernel queues the message before it sets the error.
             Errno::Pending => match stream.take_error() {
                 Ok(Some(error)) => self.ended(stream, addr, sys::errno(&error), false),
-                _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+                Ok(None) => self.rejected(stream, addr),
+                Err(error) => unreadable(&error),
             },
             error => self.ended(stream, addr, error, true),
         }
     }
 
     fn check_by_error(&mut self, stream: &TcpStream, addr: SocketAddr, writable: bool) -> Step {
-        if let Ok(Some(error)) = stream.take_error() {
-            return self.ended(stream, addr, sys::errno(&error), false);
+        match stream.take_error() {
+            Ok(None) => {}
+            Ok(Some(error)) => return self.ended(stream, addr, sys::errno(&error), false),
+            Err(error) => return unreadable(&error),
         }
         match stream.peer_addr() {
             // Windows knows the peer of a connection that is still being made.
             Ok(_) if writable => connected(stream, addr),
-            _ => self.rejected(stream, addr, false).unwrap_or(Step::Pending),
+            _ => self.rejected(stream, addr),
         }
     }
 
     /// The attempt ended with `error`. The error queue must be emptied even if it is not needed,
     /// for the next attempt on the socket.
     fn ended(&mut self, stream: &TcpStream, addr: SocketAddr, error: Errno, reset: bool) -> Step {
-        let reusable = reset && self.reuse;
+        let (rejected, empty) = match self.queued(stream, addr) {
+            Ok(queued) => queued,
+            Err(error) => return unreadable(&error),
+        };
         let after_handshake = matches!(error, Errno::ConnectionReset | Errno::BrokenPipe);
-        match self.rejected(stream, addr, reusable) {
-            Some(step) if !after_handshake => step,
+        let outcome = match rejected {
+            Some(outcome) if !after_handshake => outcome,
             _ => match outcome::of_error(SYSTEM, error) {
-                None => Step::Silent,
-                Some(outcome) => Step::Over {
-                    outcome,
-                    reusable: reusable && !after_handshake,
-                },
+                None => return Step::Silent,
+                Some(outcome) => outcome,
             },
+        };
+        // An error that no network causes may have come before the kernel looked at the socket: then
+        // this attempt's answer is still in it.
+        let local = matches!(outcome, Outcome::Fault(_));
+        Step::Over {
+            outcome,
+            reusable: reset && self.reuse && empty && !after_handshake && !local,
         }
     }
 
-    /// What the error queue says, which it thereby empties.
-    fn rejected(&mut self, stream: &TcpStream, addr: SocketAddr, reusable: bool) -> Option<Step> {
-        let icmp = self.queue.take(stream)?;
-        let own = self.is_about_another(&icmp, addr.ip());
-        let outcome = outcome::of_icmp(&icmp, own)?;
-        Some(Step::Over { outcome, reusable })
+    /// What the error queue says of an attempt that has no error; that may come yet.
+    fn rejected(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
+        match self.queued(stream, addr) {
+            Ok((Some(outcome), _)) => Step::Over {
+                outcome,
+                reusable: false,
+            },
+            Ok((None, _)) => Step::Pending,
+            Err(error) => unreadable(&error),
+        }
+    }
+
+    /// What the error queue says, and whether it is empty now.
+    fn queued(
+        &mut self,
+        stream: &TcpStream,
+        addr: SocketAddr,
+    ) -> io::Result<(Option<Outcome>, bool)> {
+        let queued = self.queue.take(stream)?;
+        let outcome = match queued.first {
+            Some(icmp) => outcome::of_icmp(&icmp, self.is_about_another(&icmp, addr.ip())?),
+            None => None,
+        };
+        Ok((outcome, queued.empty))
     }
 
     /// Whether this machine sent the message about another one.
-    fn is_about_another(&mut self, icmp: &Icmp, target: IpAddr) -> bool {
+    fn is_about_another(&mut self, icmp: &Icmp, target: IpAddr) -> io::Result<bool> {
         let target = target.to_canonical();
         match icmp.from {
             Some(from) if from != target => {
-                self.own.contains(from, icmp.scope_id) && !self.own.contains(target, 0)
+                Ok(self.own.contains(from, icmp.scope_id)? && !self.own.contains(target, 0)?)
             }
-            _ => false,
+            _ => Ok(false),
         }
+    }
+}
+
+/// This machine could not say what became of the attempt: it is made again, on another socket.
+fn unreadable(error: &io::Error) -> Step {
+    Step::Over {
+        outcome: Outcome::Fault(outcome::local_fault(sys::errno(error))),
+        reusable: false,
     }
 }
 
@@ -183,21 +217,41 @@ fn connected(stream: &TcpStream, addr: SocketAddr) -> Step {
     }
 }
 
-/// Whether this machine has an address to send from to `addr`. Sends nothing.
-fn has_source(addr: SocketAddr) -> bool {
-    source(addr).is_some()
+/// Whether it is known that this machine has no address to send from to `addr`. Sends nothing.
+fn lacks_source(addr: SocketAddr) -> bool {
+    matches!(source(addr), Ok(None))
 }
 
-/// The address that this machine would send from to `addr`: a UDP socket is bound to it by
-/// connect(), which sends nothing.
-fn source(addr: SocketAddr) -> Option<IpAddr> {
-    let any: SocketAddr = match addr {
-        SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
-        SocketAddr::V6(_) => ([0u16; 8], 0).into(),
+/// The address that this machine would send from to `addr`; `None`: it cannot send there. A UDP
+/// socket is given that address by connect(), which sends nothing. An error is a shortage, which
+/// tells neither.
+fn source(addr: SocketAddr) -> io::Result<Option<IpAddr>> {
+    let socket = match Socket::new(Domain::for_address(addr), Type::DGRAM, None) {
+        Ok(socket) => socket,
+        Err(error) if is_final(&error) => return Ok(None),
+        Err(error) => return Err(error),
     };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(addr).ok()?;
-    Some(socket.local_addr().ok()?.ip())
+    match socket.connect(&addr.into()) {
+        Ok(()) => Ok(socket.local_addr()?.as_socket().map(|own| own.ip())),
+        Err(error) if is_final(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the system says that it never sends there, rather than that something ran out. Here
+/// "address not available" means the source address: a UDP socket without a free port is told
+/// "again".
+fn is_final(error: &io::Error) -> bool {
+    !matches!(
+        sys::errno(error),
+        Errno::AddrInUse
+            | Errno::Again
+            | Errno::NoBuffers
+            | Errno::NoMemory
+            | Errno::Pending
+            | Errno::ProcessFiles
+            | Errno::SystemFiles
+    )
 }
 
 /// Tells this machine's addresses from others; remembers the last ones asked for.
@@ -208,9 +262,9 @@ struct OwnAddresses {
 }
 
 impl OwnAddresses {
-    fn contains(&mut self, ip: IpAddr, scope_id: u32) -> bool {
+    fn contains(&mut self, ip: IpAddr, scope_id: u32) -> io::Result<bool> {
         if let Some((_, own)) = self.known.iter().find(|(known, _)| *known == ip) {
-            return *own;
+            return Ok(*own);
         }
         // Only to itself does a machine send from the very address. Binding to it would be fooled
         // by ip_nonlocal_bind. The port does not matter (9, discard).
@@ -218,13 +272,13 @@ impl OwnAddresses {
         if let SocketAddr::V6(v6) = &mut addr {
             v6.set_scope_id(scope_id);
         }
-        let own = ip.is_loopback() || source(addr) == Some(ip);
+        let own = ip.is_loopback() || source(addr)? == Some(ip);
         if self.known.len() < KNOWN_ADDRESSES {
             self.known.push((ip, own));
         } else {
             self.known[self.next % KNOWN_ADDRESSES] = (ip, own);
             self.next += 1;
         }
-        own
+        Ok(own)
     }
 }

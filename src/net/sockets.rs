@@ -18,7 +18,7 @@ use socket2::Domain;
 use super::outcome::{self, System};
 use super::socket::{self, Inspector, Step};
 use super::sys::{self, SYSTEM};
-use crate::engine::{Outcome, ProbeId, Reason};
+use crate::engine::{LocalFault, Outcome, ProbeId, Reason};
 
 /// Events taken from the system at once.
 const EVENTS: usize = 1024;
@@ -340,6 +340,11 @@ fn ending(step: Step) -> Option<(Outcome, bool)> {
             peer,
         } if local.port() == peer.port() && local.ip() == peer.ip() => {
             Some((Outcome::SelfConnect, false))
+        }
+        // Without its own address a connection to itself cannot be told from another. Others name
+        // no address once the peer has reset the connection.
+        Step::Connected { local: None, .. } if SYSTEM == System::Linux => {
+            Some((Outcome::Fault(LocalFault::Busy), false))
         }
         Step::Connected { .. } => Some((
             Outcome::Answered {

@@ -53,6 +53,16 @@ pub struct Ended {
 impl Lab<'_> {
     /// Runs a program in the world's network and kills it after `limit`.
     pub fn output(&self, command: &mut Command, limit: Duration) -> io::Result<Ended> {
+        self.output_while(command, limit, |_| ())
+    }
+
+    /// The same, and does something to it as soon as it runs.
+    pub fn output_while(
+        &self,
+        command: &mut Command,
+        limit: Duration,
+        meanwhile: impl FnOnce(Pid),
+    ) -> io::Result<Ended> {
         let start = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
@@ -73,8 +83,13 @@ impl Lab<'_> {
                 let mut text = Vec::new();
                 err.read_to_end(&mut text).map(|_| text)
             });
-            let mut stdout = Vec::new();
-            out.read_to_end(&mut stdout)?;
+            let stdout = scope.spawn(move || {
+                let mut text = Vec::new();
+                out.read_to_end(&mut text).map(|_| text)
+            });
+            // On this thread, whose network namespace is the world's.
+            meanwhile(pid);
+            let stdout = stdout.join().expect("reading does not panic")?;
             let status = child.wait()?;
             let wall = start.elapsed();
             drop(done);
@@ -134,6 +149,10 @@ pub fn as_root() -> Option<Command> {
 fn inside<R>(world: &World, seed: u64, body: impl FnOnce(&Lab) -> R) -> Result<(R, Tally), String> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace: {error}"))?;
     let tun = device()?;
+    if let Some((first, last)) = world.source_ports {
+        sysctl("net/ipv4/ip_local_port_range", &format!("{first} {last}"))
+            .map_err(|error| format!("no other source ports: {error}"))?;
+    }
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let player = scope.spawn(|| serve(world, seed, &tun, &stop));
@@ -183,6 +202,11 @@ fn device() -> Result<Tun, String> {
          route add fd00:18::/32 via fe80::1 dev {DEVICE} onlink src {SCANNER_V6}\n"
     ))?;
     Ok(tun)
+}
+
+/// Sets a value of the calling thread's network namespace.
+pub fn sysctl(name: &str, value: &str) -> io::Result<()> {
+    std::fs::write(format!("/proc/sys/{name}"), value)
 }
 
 /// Runs commands of iproute2.

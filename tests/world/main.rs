@@ -12,6 +12,7 @@ mod lab;
 mod model;
 mod networks;
 mod packet;
+mod reuse;
 mod sim;
 mod sim_tests;
 mod tally;

@@ -50,6 +50,20 @@ impl Port {
     }
 }
 
+/// What comes for a SYN besides its answer, though it should not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Stray {
+    /// The answer once more.
+    Again,
+    /// A SYN-ACK.
+    SynAck,
+    /// A RST.
+    Refusal,
+    /// ICMP or ICMPv6 of this type and code from the host, and from the router.
+    Icmp(u8, u8),
+    RouterIcmp(u8, u8),
+}
+
 /// So many a second pass, the rest is dropped: a token bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
@@ -104,6 +118,8 @@ pub struct Host {
     pub rsts: Option<Limit>,
     pub icmp: Option<Limit>,
     pub link: Option<Link>,
+    /// What follows each answer to a SYN, and how long after it at least and at most.
+    pub strays: Vec<(Stray, Duration, Duration)>,
     kinds: Vec<Port>,
     ports: Vec<u8>,
 }
@@ -121,6 +137,7 @@ impl Host {
             rsts: None,
             icmp: None,
             link: None,
+            strays: Vec::new(),
             kinds: vec![port],
             ports: vec![0; 65_536],
         }
@@ -185,12 +202,19 @@ impl Host {
         self
     }
 
+    /// Each answer to a SYN is followed by `stray`, after a time between these two.
+    pub fn followed_by(mut self, stray: Stray, from: Duration, to: Duration) -> Host {
+        self.strays.push((stray, from, to));
+        self
+    }
+
     pub fn port(&self, number: u16) -> Port {
         self.kinds[usize::from(self.ports[usize::from(number)])]
     }
 }
 
 /// A range of addresses; which of `hosts` is at an address follows from its place in the range.
+#[derive(Clone)]
 pub struct Subnet {
     pub base: IpAddr,
     pub count: u32,
@@ -201,6 +225,7 @@ pub struct Subnet {
 }
 
 /// A network and what stands in its middle, shared by all its hosts.
+#[derive(Clone)]
 pub struct World {
     pub name: &'static str,
     pub seed: u64,
@@ -209,6 +234,8 @@ pub struct World {
     pub link: Option<Link>,
     pub flows: Option<FlowTable>,
     pub dead: Vec<(Duration, Duration)>,
+    /// The first and the last port that the scanner's kernel may send from, if not its usual ones.
+    pub source_ports: Option<(u16, u16)>,
 }
 
 impl World {
@@ -221,6 +248,7 @@ impl World {
             link: None,
             flows: None,
             dead: Vec::new(),
+            source_ports: None,
         }
     }
 
@@ -271,6 +299,11 @@ impl World {
 
     pub fn dead(mut self, from: Duration, to: Duration) -> World {
         self.dead.push((from, to));
+        self
+    }
+
+    pub fn source_ports(mut self, first: u16, last: u16) -> World {
+        self.source_ports = Some((first, last));
         self
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{FlowTable, Limit, Link, Port, World};
+use crate::model::{FlowTable, Limit, Link, Port, Stray, World};
 use crate::packet::{self, Answer, Flags, Segment};
 use crate::tally::Tally;
 
@@ -228,7 +228,26 @@ impl<'a> Sim<'a> {
                 return self.push(at + nanos(late), segment, What::Answer(Answer::SynAck));
             }
         };
+        if segment.flags == Flags::Syn {
+            self.stray(at, segment, answer);
+        }
         self.answer(at, segment, answer);
+    }
+
+    /// Puts on its way what follows `answer`.
+    fn stray(&mut self, at: Time, segment: Segment, answer: Answer) {
+        for &(stray, from, to) in &self.world.at(segment.host).strays {
+            let answer = match stray {
+                Stray::Again => answer,
+                Stray::SynAck => Answer::SynAck,
+                Stray::Refusal => Answer::Refuse,
+                Stray::Icmp(kind, code) => Answer::Icmp(kind, code, false),
+                Stray::RouterIcmp(kind, code) => Answer::Icmp(kind, code, true),
+            };
+            let late = self.random.u64(nanos(from)..=nanos(to));
+            self.tally.strays += 1;
+            self.push(at + late, segment, What::Answer(answer));
+        }
     }
 
     /// The host answers.

@@ -30,6 +30,8 @@ pub struct Tally {
     pub syn_acks: u64,
     pub rsts: u64,
     pub icmp: u64,
+    /// Of all these, what came besides an answer.
+    pub strays: u64,
     /// Packets that the path lost at random.
     pub lost: u64,
     /// Packets sent while the path was dead.
@@ -114,8 +116,8 @@ impl fmt::Display for Tally {
         )?;
         writeln!(
             f,
-            "answered: {} SYN-ACKs, {} RSTs, {} ICMP",
-            self.syn_acks, self.rsts, self.icmp
+            "answered: {} SYN-ACKs, {} RSTs, {} ICMP, {} of them strays",
+            self.syn_acks, self.rsts, self.icmp, self.strays
         )?;
         let dropped = [
             ("by loss", self.lost),

@@ -1,27 +1,47 @@
 //! Linux: the socket's error queue, which gives an unprivileged socket the type, the code and the
 //! sender of the ICMP message that ended its connection attempt (ip(7), IP_RECVERR).
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::net::TcpStream;
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
-use socket2::{Domain, Socket};
+use socket2::{Domain, Protocol, Socket, Type};
 
+use super::Queued;
 use crate::net::outcome::Icmp;
 
 /// Entries read for one socket at most: an attempt has one SYN or a few, and so a few messages.
 const ENTRIES_MAX: usize = 16;
 
-/// Asks for the error queue. A kernel that refuses has none for TCP (before 5.8): there an ICMP
-/// port-unreachable looks like a RST, and everything else is read from the errno.
-pub(in crate::net) fn prepare(socket: &Socket, domain: Domain) {
-    let _ = if domain == Domain::IPV6 {
-        setsockopt(socket, sockopt::Ipv6RecvErr, &true)
+/// A new non-blocking socket that has the error queue.
+///
+/// A kernel that knows no such queue for TCP (before 5.8) is used without: there an ICMP
+/// port-unreachable looks like a RST, and everything else is read from the errno. Any other failure
+/// is one of this machine, for without the queue an answer would be taken for another one.
+pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let asked = if domain == Domain::IPV6 {
+        setsockopt(&socket, sockopt::Ipv6RecvErr, &true)
     } else {
-        setsockopt(socket, sockopt::Ipv4RecvErr, &true)
+        setsockopt(&socket, sockopt::Ipv4RecvErr, &true)
     };
+    match asked {
+        Ok(()) => Ok(socket),
+        Err(error) if is_unknown(error) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a kernel says so that it does not have what it is asked for.
+fn is_unknown(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP
+    )
 }
 
 /// Reads error queues; keeps the buffer for it.
@@ -37,16 +57,23 @@ impl ErrorQueue {
         }
     }
 
-    /// Empties the queue of `stream`; the first ICMP message in it, if any.
-    pub(in crate::net) fn take(&mut self, stream: &TcpStream) -> Option<Icmp> {
+    /// Empties the queue of `stream`; an error is one of this machine, and tells nothing of the
+    /// queue.
+    pub(in crate::net) fn take(&mut self, stream: &TcpStream) -> io::Result<Queued> {
         let mut first = None;
         for _ in 0..ENTRIES_MAX {
             match self.next(stream.as_raw_fd()) {
                 Ok(entry) => first = first.or(entry),
-                Err(_empty) => break,
+                Err(error) if error == Errno::EAGAIN || is_unknown(error) => {
+                    return Ok(Queued { first, empty: true });
+                }
+                Err(error) => return Err(error.into()),
             }
         }
-        first
+        Ok(Queued {
+            first,
+            empty: false,
+        })
     }
 
     fn next(&mut self, fd: RawFd) -> nix::Result<Option<Icmp>> {

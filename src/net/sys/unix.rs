@@ -60,15 +60,16 @@ pub(in crate::net) fn raise_descriptor_limit(wanted: usize) -> usize {
             }
         }
     }
-    soft_limit()
+    descriptor_limit()
 }
 
 /// Descriptors that this process may still open.
 pub(in crate::net) fn descriptors_left() -> usize {
-    soft_limit().saturating_sub(open_descriptors())
+    descriptor_limit().saturating_sub(open_descriptors())
 }
 
-fn soft_limit() -> usize {
+/// Descriptors that this process may have open.
+pub(in crate::net) fn descriptor_limit() -> usize {
     match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
         Err(_) => usize::MAX,
@@ -88,17 +89,23 @@ fn open_descriptors() -> usize {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(in crate::net) use without_queue::{ErrorQueue, prepare};
+pub(in crate::net) use without_queue::{ErrorQueue, open};
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod without_queue {
+    use std::io;
+
     use mio::net::TcpStream;
-    use socket2::{Domain, Socket};
+    use socket2::{Domain, Protocol, Socket, Type};
 
-    use crate::net::outcome::Icmp;
+    use crate::net::sys::Queued;
 
-    /// Nothing to set: there is no error queue.
-    pub(in crate::net) fn prepare(_socket: &Socket, _domain: Domain) {}
+    /// A new non-blocking socket.
+    pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
 
     /// There is none on this system.
     #[derive(Debug)]
@@ -110,8 +117,11 @@ mod without_queue {
         }
 
         /// Nothing.
-        pub(in crate::net) fn take(&mut self, _stream: &TcpStream) -> Option<Icmp> {
-            None
+        pub(in crate::net) fn take(&mut self, _stream: &TcpStream) -> io::Result<Queued> {
+            Ok(Queued {
+                first: None,
+                empty: true,
+            })
         }
     }
 }

@@ -4,9 +4,10 @@
 use std::io;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Socket};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::net::outcome::{Errno, Icmp};
+use super::Queued;
+use crate::net::outcome::Errno;
 
 /// The error's number by name.
 pub(in crate::net) fn errno(error: &io::Error) -> Errno {
@@ -34,8 +35,12 @@ pub(in crate::net) fn errno(error: &io::Error) -> Errno {
     }
 }
 
-/// Nothing to set.
-pub(in crate::net) fn prepare(_socket: &Socket, _domain: Domain) {}
+/// A new non-blocking socket.
+pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
 
 /// There is none on this system.
 #[derive(Debug)]
@@ -47,13 +52,21 @@ impl ErrorQueue {
     }
 
     /// Nothing.
-    pub(in crate::net) fn take(&mut self, _stream: &TcpStream) -> Option<Icmp> {
-        None
+    pub(in crate::net) fn take(&mut self, _stream: &TcpStream) -> io::Result<Queued> {
+        Ok(Queued {
+            first: None,
+            empty: true,
+        })
     }
 }
 
 /// There is no limit to raise.
 pub(in crate::net) fn raise_descriptor_limit(_wanted: usize) -> usize {
+    usize::MAX
+}
+
+/// There is none.
+pub(in crate::net) fn descriptor_limit() -> usize {
     usize::MAX
 }
 

@@ -1,0 +1,171 @@
+//! One scan of a world, and the comparison of two.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+
+use nix::unistd::Pid;
+
+use crate::lab;
+use crate::model::{World, secs};
+use crate::truth::{Comparison, Output};
+
+/// Set: a world that cannot be made is a failure.
+const REQUIRED: &str = "NISHAD_LAB";
+/// Set inside the user namespace in which a test runs again.
+const INSIDE: &str = "NISHAD_WORLD_INSIDE";
+
+/// What is scanned.
+#[derive(Clone)]
+pub struct Trial<'a> {
+    /// The test's own name, by which it runs again where the user is not root.
+    pub test: &'static str,
+    pub world: World,
+    /// Ports 1 to this one.
+    pub top: u16,
+    /// More arguments of the program.
+    pub args: &'a [&'a str],
+}
+
+/// What a scan said.
+pub struct Ran {
+    pub verdicts: BTreeMap<(IpAddr, u16), (String, String)>,
+    pub stderr: String,
+    /// How it differs from what is there, if it does, and all that helps to find out why.
+    wrong: Option<String>,
+}
+
+impl Trial<'_> {
+    pub fn new(test: &'static str, world: World, top: u16) -> Trial<'static> {
+        Trial {
+            test,
+            world,
+            top,
+            args: &[],
+        }
+    }
+
+    /// Scans the world with the program, started by way of `prefix`; `meanwhile` does something to
+    /// it. `Err` says why no world can be made here.
+    pub fn run(&self, prefix: &[&str], meanwhile: impl FnOnce(Pid) + Send) -> Result<Ran, String> {
+        let world = &self.world;
+        let targets = (0..world.addresses()).map(|n| world.address(n).to_string());
+        let program = env!("CARGO_BIN_EXE_nishad");
+        let words: Vec<&str> = prefix.iter().copied().chain([program]).collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .args(targets)
+            .args(["-p", &format!("1-{}", self.top)])
+            .args(["-v", "--format", "ndjson", "--show", "all", "--seed", "7"])
+            .args(self.args);
+        let (ended, tally) = lab::play_seeded(world, 7, |lab| {
+            lab.output_while(&mut command, secs(100), meanwhile)
+                .map_err(|error| format!("{} does not start: {error}", words[0]))
+        })?;
+        let ended = ended?;
+        let output = Output::read(&ended.stdout);
+        let found = Comparison::new(world, self.top, &output);
+        println!(
+            "{} {prefix:?}: {:.2} s, {found}",
+            world.name,
+            ended.wall.as_secs_f64()
+        );
+        let right = found.is_right_about_open()
+            && found.wrong.is_empty()
+            && found.reasons.is_empty()
+            && found.unsaid == 0
+            && found.unscanned == 0
+            && ended.status.success();
+        let wrong = (!right).then(|| {
+            format!(
+                "{command:?}\nended with {}\n{found}\n{tally}\n{}",
+                ended.status, ended.stderr
+            )
+        });
+        let verdicts = output.ports.into_iter();
+        Ok(Ran {
+            verdicts: verdicts
+                .map(|(port, said)| (port, (said.state, said.reason)))
+                .collect(),
+            stderr: ended.stderr,
+            wrong,
+        })
+    }
+}
+
+impl Ran {
+    /// The program told its user so.
+    pub fn must_say(&self, what: &str) {
+        assert!(self.stderr.contains(what), "{what}: {}", self.stderr);
+    }
+}
+
+/// Scans in plenty and in want, by `want`; what the second scan said, which was the same and true.
+/// `None`: no world can be made here, and that is allowed.
+pub fn both(trial: &Trial, want: impl FnOnce(&Trial) -> Result<Ran, String>) -> Option<Ran> {
+    if let Some(command) = lab::as_root()
+        && std::env::var_os(INSIDE).is_none()
+    {
+        again(trial.test, command);
+        return None;
+    }
+    let plenty = trial.run(&[], |_| ());
+    let (plenty, scarce) = match plenty.and_then(|plenty| Ok((plenty, want(trial)?))) {
+        Ok(both) => both,
+        Err(why) => {
+            let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
+            assert!(!required, "{}: {why}", trial.test);
+            println!("skipped: {}: {why}", trial.test);
+            return None;
+        }
+    };
+    for ran in [&plenty, &scarce] {
+        assert!(
+            ran.wrong.is_none(),
+            "{}",
+            ran.wrong.as_deref().unwrap_or_default()
+        );
+    }
+    assert_eq!(scarce.verdicts.len(), plenty.verdicts.len());
+    for (port, verdict) in &plenty.verdicts {
+        assert_eq!(scarce.verdicts.get(port), Some(verdict), "{port:?}");
+    }
+    Some(scarce)
+}
+
+/// Runs one test as the root of a user namespace of its own.
+fn again(test: &str, mut command: Command) {
+    let program = std::env::current_exe().unwrap();
+    let result = command
+        .arg(program)
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .status();
+    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
+    match result {
+        Ok(status) if status.success() => {}
+        // unshare's own failure; a failed test's is 101.
+        Ok(status) if status.code() == Some(1) && !required => {
+            println!("skipped: no user namespace here, and not root");
+        }
+        Err(error) if !required => println!("skipped: cannot run unshare: {error}"),
+        other => panic!("{test} in a user namespace: {other:?}"),
+    }
+}
+
+/// Whether `command` is there; where the lab is required it must be.
+pub fn is_there(command: &[&str]) -> bool {
+    let there = Command::new(command[0])
+        .args(&command[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
+    assert!(there || !required, "{command:?} does not run");
+    if !there {
+        println!("skipped: {command:?} does not run");
+    }
+    there
+}
