@@ -326,11 +326,10 @@ fn a_dry_run_tells_what_would_be_scanned_and_scans_nothing() {
     ] {
         assert!(ran.out.lines().any(|l| l == line), "{line}: {}", ran.out);
     }
-    let sockets = ran
-        .out
-        .lines()
-        .find(|line| line.starts_with("Sockets: 32768 at most ("));
-    assert!(sockets.is_some(), "{}", ran.out);
+    for start in ["Sockets: ", "This machine: up to "] {
+        let told = ran.out.lines().filter(|line| line.starts_with(start));
+        assert_eq!(told.count(), 1, "{}", ran.out);
+    }
     let ran = Ran::with("10.0.0.0/8 -p- --dry-run --order sequential");
     for line in [
         "Probes: 1099494850560",
@@ -397,4 +396,31 @@ fn the_rate_of_a_network_is_a_flag_with_an_effect() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn the_lists_of_the_shards_are_the_whole_list_in_parts() {
+    let list = |args: &str| {
+        let ran = Ran::with(&format!(
+            "--list 127.0.0.0/24 --exclude 127.0.0.9 --seed 5 {args}"
+        ));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args}");
+        let mut hosts: Vec<String> = ran.out.lines().map(str::to_string).collect();
+        hosts.sort();
+        hosts
+    };
+    let mut parts: Vec<String> = (1..=3)
+        .flat_map(|n| list(&format!("--shard {n}/3")))
+        .collect();
+    parts.sort();
+    assert_eq!(parts, list(""));
+    assert_eq!(parts.len(), 255);
+    let dry = Ran::with("127.0.0.0/24 -p 1-10 --shard 2/4 --dry-run");
+    for line in [
+        "Hosts: 64",
+        "Shard: 2 of 4, of 256 hosts in all, 10 ports each: 1-10",
+        "Probes: 640",
+    ] {
+        assert!(dry.out.lines().any(|l| l == line), "{line}: {}", dry.out);
+    }
 }

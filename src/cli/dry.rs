@@ -6,13 +6,13 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 
-use nishad::net;
 use nishad::target::Target;
 
 use super::Exit;
 use super::args::{Args, Order};
 use super::plan::Plan;
 use super::progress::{say, time};
+use super::run::prepare;
 use super::sink::{self, Sink};
 
 /// A run of more probes than this has its size stated before it begins.
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, mut plan: Plan) -> Result<Exit> {
         .with_context(|| format!("cannot write to {}", name()))?;
     let printed = match args.list {
         true => list(&mut sink, &plan),
-        false => describe(&mut sink, args, &plan),
+        false => describe(&mut sink, args, &mut plan),
     };
     match printed.and_then(|()| sink.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -95,13 +95,14 @@ fn each_late(plan: &Plan, mut each: impl FnMut(Target) -> io::Result<()>) -> io:
     Ok(())
 }
 
-fn describe(sink: &mut Sink, args: &Args, plan: &Plan) -> io::Result<()> {
+fn describe(sink: &mut Sink, args: &Args, plan: &mut Plan) -> io::Result<()> {
+    let budget = prepare(args, plan);
     let mut late = 0;
     each_late(plan, |_| {
         late += 1;
         Ok(())
     })?;
-    let space = &plan.space;
+    let (space, whole) = (&plan.space, plan.space.whole());
     let hosts = space.hosts() + late;
     let probes = hosts.saturating_mul(space.ports().into());
     let mut ports = space.port_set().to_string();
@@ -114,12 +115,21 @@ fn describe(sink: &mut Sink, args: &Args, plan: &Plan) -> io::Result<()> {
         Order::Random => format!("random, seed {}", plan.key.seed),
         Order::Sequential => "sequential".into(),
     };
-    let options = &plan.options;
-    let available = net::available_sockets();
     let mut text = String::new();
     // Writing to a String does not fail.
     let _ = writeln!(text, "Hosts: {hosts}");
-    let _ = writeln!(text, "Ports: {} each: {ports}", space.ports());
+    if let Some((shard, _)) = space.part() {
+        let (index, count) = (shard.index(), shard.count());
+        let _ = writeln!(
+            text,
+            "Shard: {index} of {count}, of {} hosts in all, {} ports each: {ports}",
+            whole.hosts(),
+            whole.ports()
+        );
+        let _ = writeln!(text, "Ports: {} each", space.ports());
+    } else {
+        let _ = writeln!(text, "Ports: {} each: {ports}", space.ports());
+    }
     let _ = writeln!(text, "Probes: {probes}");
     if late > 0 {
         let _ = writeln!(
@@ -131,9 +141,10 @@ fn describe(sink: &mut Sink, args: &Args, plan: &Plan) -> io::Result<()> {
     let _ = writeln!(text, "Time: about {}", Estimate::of(plan, probes));
     let _ = writeln!(
         text,
-        "Sockets: {} at most ({available} can be had now), {} for a host",
-        options.max_sockets, options.host_sockets
+        "Sockets: {} at most, {} for a host",
+        plan.options.max_sockets, plan.options.host_sockets
     );
+    let _ = writeln!(text, "This machine: {budget}");
     sink.write_all(text.as_bytes())
 }
 

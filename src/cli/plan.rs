@@ -59,6 +59,7 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
         mut bad,
         ..
     } = targets;
+    hosts.compact();
     let given = names.close();
     let options = options(args);
     let show = show(args);

@@ -29,9 +29,7 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
     let sink = Sink::open(args.output.as_deref())
         .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
     let unresolved = plan.names.pending();
-    prepare_descriptors(&mut plan, unresolved);
-    let budget = budget(args);
-    plan.options = budget.bound(plan.options);
+    let budget = prepare(args, &mut plan);
     if !args.quiet && dry::is_large(&plan) {
         say(format_args!("{}", dry::size(&plan)));
     }
@@ -264,6 +262,15 @@ pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
 
 /// Descriptors of the program itself: the standard streams, the results' file, the event queue.
 const OWN_DESCRIPTORS: usize = 32;
+
+/// Bounds the scan by what this machine has, which is returned.
+pub(crate) fn prepare(args: &Args, plan: &mut Plan) -> Budget {
+    let unresolved = plan.names.pending();
+    prepare_descriptors(plan, unresolved);
+    let budget = budget(args);
+    plan.options = budget.bound(plan.options.clone());
+    budget
+}
 
 /// Lets the scan have as many sockets as it may use at once, as far as the system allows, and
 /// lookups what they need.

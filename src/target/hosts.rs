@@ -136,10 +136,11 @@ impl HostSet {
         self.index.take();
     }
 
-    /// Merges what overlaps, so that [`contains`](Self::contains) is a binary search.
+    /// Merges what overlaps, so that [`contains`](Self::contains) is a binary search, and gives back
+    /// memory that is not needed.
     pub fn compact(&mut self) {
-        self.v4.merge();
-        self.v6.merge();
+        self.v4.compact();
+        self.v6.compact();
     }
 
     /// Hosts in the set, at most `u64::MAX`.
@@ -154,7 +155,7 @@ impl HostSet {
 
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.v4.is_empty() && self.v6.is_empty()
     }
 
     /// The `index`th host: IPv4 before IPv6, ascending, IPv6 without a scope before that with one.
@@ -198,15 +199,16 @@ impl HostSet {
     pub(super) fn freeze(mut self) -> Arc<HostIndex> {
         match self.index.take() {
             Some(index) => index,
-            None => Arc::new(HostIndex::new(self.v4, self.v6, self.names)),
+            None => {
+                self.compact();
+                Arc::new(HostIndex::new(&self.v4, &self.v6, self.names))
+            }
         }
     }
 
     fn index(&self) -> &HostIndex {
-        self.index.get_or_init(|| {
-            let (v4, v6) = (self.v4.clone(), self.v6.clone());
-            Arc::new(HostIndex::new(v4, v6, self.names.clone()))
-        })
+        self.index
+            .get_or_init(|| Arc::new(HostIndex::new(&self.v4, &self.v6, self.names.clone())))
     }
 }
 
@@ -220,8 +222,8 @@ pub(super) struct HostIndex {
 
 impl HostIndex {
     fn new(
-        v4: Intervals<u32>,
-        v6: Intervals<Scoped>,
+        v4: &Intervals<u32>,
+        v6: &Intervals<Scoped>,
         mut names: Vec<(Key, Arc<str>)>,
     ) -> HostIndex {
         // Stable, so that the first of equals is the first given.

@@ -131,6 +131,17 @@ impl<B: Bound> Intervals<B> {
         &self.ranges
     }
 
+    /// Merges the ranges and gives back memory that is not needed.
+    pub(super) fn compact(&mut self) {
+        self.merge();
+        self.ranges.shrink_to_fit();
+    }
+
+    /// Whether there is no address at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// Whether `addr` lies in one of the ranges; a binary search if they are merged.
     pub(super) fn contains(&self, addr: B) -> bool {
         let (merged, others) = self.ranges.split_at(self.merged);
@@ -188,8 +199,14 @@ pub(super) struct Index<B: Bound> {
 
 impl<B: Bound> Index<B> {
     /// The index of all addresses in `intervals`.
-    pub(super) fn new(mut intervals: Intervals<B>) -> Index<B> {
-        let ranges = intervals.merge();
+    pub(super) fn new(intervals: &Intervals<B>) -> Index<B> {
+        let mut copy;
+        let ranges = if intervals.merged == intervals.ranges.len() {
+            &intervals.ranges[..]
+        } else {
+            copy = intervals.clone();
+            copy.merge()
+        };
         let mut len: u64 = 0;
         let mut firsts = Vec::with_capacity(ranges.len());
         let mut starts = Vec::with_capacity(ranges.len());

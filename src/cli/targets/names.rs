@@ -181,7 +181,7 @@ impl State {
         if self.lost >= LOST && self.threads == 0 {
             self.drop_queue("cannot be resolved: the system's resolver does not answer");
         }
-        self.threads == 0 && !self.queue.is_empty()
+        self.threads == 0 && !self.queue.is_empty() && !self.held
     }
 
     fn drop_queue(&mut self, reason: &str) {
@@ -529,6 +529,23 @@ mod tests {
         );
         assert_eq!(shown(&names.wait_for_all()), ["192.0.2.1"]);
         assert_eq!(names.pending(), 0);
+    }
+
+    #[test]
+    fn names_that_are_held_are_not_looked_up_before_it_is_said_which() {
+        let names = Names::new(lookup());
+        names.hold();
+        for name in ["h1", "h2", "nobody"] {
+            names.add(name, Place::default());
+        }
+        names.close();
+        // As it is asked for what is wrong, before the shard is known.
+        assert_eq!(names.take_bad().count(), 0);
+        assert!(names.shared.lock().under_way.is_empty());
+        assert_eq!(names.shared.lock().threads, 0);
+        names.start(|name| name == "h2");
+        assert_eq!(shown(&names.wait_for_all()), ["192.0.2.2"]);
+        assert_eq!(names.take_bad().count(), 0);
     }
 
     #[test]
