@@ -16,7 +16,7 @@ use super::args::{Args, Order, Timing};
 use super::progress::say;
 use super::prompt;
 use super::shard::ShardArg;
-use super::targets::{self, Bad, Excludes, Family, Lookup, Names, Targets};
+use super::targets::{self, Bad, Excluded, Excludes, Family, Lookup, Names, Targets};
 
 /// The ports of a run without `--ports` and `--top-ports`, as the original script had them.
 const DEFAULT_PORTS: &str = "1-1024";
@@ -64,6 +64,10 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
     let options = options(args);
     let show = show(args);
     let key = key(args, &hosts, &given, &ports, &options, show, shard);
+    let key = match given.is_empty() {
+        true => key,
+        false => key_of_names(key, args, &excluded),
+    };
     if shard.is_none() {
         let deadline = Instant::now() + HEAD_START;
         for target in names.wait_until(deadline, hosts.is_empty()) {
@@ -180,6 +184,14 @@ fn key(
         .with("exact", options.exact)
         .with("order", order)
         .with("show", listed)
+}
+
+/// What decides which hosts the names stand for.
+fn key_of_names(key: RunKey, args: &Args, excluded: &Excluded) -> RunKey {
+    key.with("all-addresses", args.all_addresses)
+        .with("exclude", excluded.digest())
+        .with("4", args.ipv4)
+        .with("6", args.ipv6)
 }
 
 fn ports(args: &Args) -> Result<PortSet> {

@@ -233,7 +233,10 @@ fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) 
     match args.format {
         Format::Ndjson => {
             let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-            let about = About::new(&plan.space, plan.key.clone(), typed.collect());
+            let about = About {
+                targets_failed: plan.bad.count(),
+                ..About::new(&plan.space, plan.key.clone(), typed.collect())
+            };
             Output::Ndjson(Ndjson::new(plan.show, clock, about))
         }
         Format::Text => Output::Text(Text::new(TextOptions {

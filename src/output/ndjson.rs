@@ -53,6 +53,8 @@ pub struct About {
     pub planned: (u64, u64),
     /// Hosts and probes planned in all shards together.
     pub run_planned: (u64, u64),
+    /// Targets that could not be read or resolved, as far as known.
+    pub targets_failed: u64,
 }
 
 impl About {
@@ -65,6 +67,7 @@ impl About {
             part: space.part(),
             planned: size(space),
             run_planned: size(&space.whole()),
+            targets_failed: 0,
         }
     }
 }
@@ -101,6 +104,7 @@ impl Ndjson {
             planned: about.planned.1,
             run_hosts: about.run_planned.0,
             run_planned: about.run_planned.1,
+            targets_failed: about.targets_failed,
         };
         Line::Start(start).write(out)
     }

@@ -46,8 +46,9 @@ pub struct TextOptions {
 pub struct Text {
     options: TextOptions,
     active: HashMap<(IpAddr, u32), Lines>,
-    /// Host blocks written.
+    /// Host blocks written, and the ports in them.
     blocks: u64,
+    ports: u64,
     /// Hosts without a block, and why their ports are what they are.
     unlisted: u64,
     unlisted_tally: Tally,
@@ -67,6 +68,7 @@ impl Text {
             options,
             active: HashMap::new(),
             blocks: 0,
+            ports: 0,
             unlisted: 0,
             unlisted_tally: Tally::default(),
         }
@@ -101,7 +103,7 @@ impl Text {
     /// Writes the sums of a run of several hosts, or of a shard. Errors are those of `out`.
     pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
         let alone = run.hosts == 1 && self.blocks == 1 && self.options.part.is_none();
-        if alone && run.targets_failed == 0 {
+        if alone && self.ports == run.counts.total() && run.targets_failed == 0 {
             return Ok(());
         }
         let mut text = String::new();
@@ -146,6 +148,7 @@ impl Text {
         // Writing to a String does not fail.
         let _ = self.host_block(&mut text, host, &lines);
         self.blocks += 1;
+        self.ports = self.ports.saturating_add(host.counts.total());
         out.write_all(text.as_bytes())
     }
 

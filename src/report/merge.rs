@@ -97,7 +97,9 @@ impl Merge {
         mut open: impl FnMut(usize) -> io::Result<R>,
         out: &mut impl Write,
     ) -> Result<Vec<Problem>, MergeError> {
-        let sum = Sum::new(self.used().map(|section| &section.start));
+        let sections = self.used();
+        let sections = sections.map(|section| (&section.start, section.run.as_ref()));
+        let sum = Sum::new(sections, self.by_ports);
         let mut pass = Pass {
             merge: self,
             document: Document::new(view, show, sum.start.clone()),
@@ -203,14 +205,33 @@ impl<'a, W: Write> Pass<'a, W> {
 
     /// The end of the document, and what is wrong with it.
     fn finish(mut self) -> io::Result<Vec<Problem>> {
+        let mut problems = self.partial_hosts();
         for host in self.held.into_lines() {
             self.sum.host(&host);
             self.document.host(host, self.out)?;
         }
         self.document.finish(&self.sum.run(), self.out)?;
-        let mut problems = self.twice.into_problems();
+        problems.extend(self.twice.into_problems());
         problems.extend(self.document.unlisted());
         Ok(problems)
+    }
+
+    /// Hosts that only some of the shards with ports to scan have scanned, though all are complete.
+    fn partial_hosts(&self) -> Vec<Problem> {
+        let mut wanted = 0;
+        for section in self.merge.used() {
+            match &section.run {
+                Some(run) if run.counts.unscanned == 0 => wanted += usize::from(run.planned > 0),
+                _ => return Vec::new(),
+            }
+        }
+        let told = self.held.partial(wanted).map(|(ip, parts)| {
+            let text = format!(
+                "{ip} was scanned in {parts} of {wanted} shards: its name has other addresses in others"
+            );
+            Problem::new(Weight::Incomplete, text)
+        });
+        told.collect()
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::engine::Counts;
-use crate::output::Run;
 use crate::output::ndjson::{Address, CountFields, HostLine, RunLine, StartLine, seconds};
+use crate::output::{Run, SCHEMA};
 
 /// When something ended that took `elapsed_s` seconds.
 pub(super) fn end(started: Timestamp, elapsed_s: f64) -> Timestamp {
@@ -34,33 +34,53 @@ pub(super) struct Sum {
     unknown: bool,
     attempts: u64,
     targets_failed: u64,
+    by_ports: bool,
     ended: Timestamp,
 }
 
 impl Sum {
-    /// The sums of the run that `starts` are the parts of, of which there is one at least.
-    pub(super) fn new<'a>(mut starts: impl Iterator<Item = &'a StartLine>) -> Sum {
-        let first = starts.next().expect("a merge has a section");
-        let started = starts.map(|start| start.started).min();
-        let started = started.map_or(first.started, |other| other.min(first.started));
-        Sum {
-            start: StartLine {
-                schema: crate::output::SCHEMA,
+    /// The sums of the run that `sections` are the parts of, of which there is one at least.
+    /// `by_ports`: each has ports of the same hosts.
+    pub(super) fn new<'a>(
+        sections: impl Iterator<Item = (&'a StartLine, Option<&'a RunLine>)>,
+        by_ports: bool,
+    ) -> Sum {
+        let mut whole: Option<StartLine> = None;
+        // What became known only while the run went on.
+        let (mut hosts, mut planned) = (0u64, 0u64);
+        for (start, run) in sections {
+            let first = whole.get_or_insert_with(|| StartLine {
+                schema: SCHEMA,
                 version: env!("CARGO_PKG_VERSION").into(),
                 shard: None,
-                started,
-                hosts: first.run_hosts,
-                planned: first.run_planned,
-                ..first.clone()
-            },
+                ..start.clone()
+            });
+            first.started = first.started.min(start.started);
+            let Some(run) = run else {
+                continue;
+            };
+            let late = run.hosts.saturating_sub(start.hosts);
+            hosts = match by_ports {
+                true => hosts.max(late),
+                false => hosts.saturating_add(late),
+            };
+            planned = planned.saturating_add(run.planned.saturating_sub(start.planned));
+        }
+        let mut start = whole.expect("a merge has a section");
+        start.run_hosts = start.run_hosts.saturating_add(hosts);
+        start.run_planned = start.run_planned.saturating_add(planned);
+        (start.hosts, start.planned) = (start.run_hosts, start.run_planned);
+        Sum {
             counts: Counts::default(),
             hosts: 0,
             silent_hosts: 0,
             none_missed: None,
             unknown: false,
             attempts: 0,
-            targets_failed: 0,
-            ended: started,
+            targets_failed: start.targets_failed,
+            by_ports,
+            ended: start.started,
+            start,
         }
     }
 
@@ -73,8 +93,16 @@ impl Sum {
         self.ended = self.ended.max(ended);
         let attempts = run.map_or(0, |run| run.attempts);
         self.attempts = self.attempts.saturating_add(attempts);
+        // What failed from the start failed in every shard, a name in the one that it belongs to or,
+        // where all have ports of it, in all of them.
         let failed = run.map_or(0, |run| run.targets_failed);
-        self.targets_failed = self.targets_failed.saturating_add(failed);
+        self.targets_failed = match self.by_ports {
+            true => self.targets_failed.max(failed),
+            false => {
+                let later = failed.saturating_sub(self.start.targets_failed);
+                self.targets_failed.saturating_add(later)
+            }
+        };
     }
 
     /// Adds a host, all its parts.
@@ -134,6 +162,8 @@ struct Held {
     loss: (f64, f64),
     /// Whether the chance of a miss is known of all parts.
     known: bool,
+    /// How many parts there are.
+    parts: usize,
 }
 
 impl Hosts {
@@ -146,6 +176,12 @@ impl Hosts {
                 self.0.insert(held.line.ip, held);
             }
         }
+    }
+
+    /// The hosts of which there are fewer parts than `wanted`, and how many.
+    pub(super) fn partial(&self, wanted: usize) -> impl Iterator<Item = (Address, usize)> {
+        let hosts = self.0.iter().map(|(ip, held)| (*ip, held.parts));
+        hosts.filter(move |(_, parts)| *parts < wanted)
     }
 
     /// Each host in one line.
@@ -168,6 +204,7 @@ impl Held {
             loss: line.loss.map_or((0.0, 0.0), |loss| (loss * ports, ports)),
             // A part without silence takes nothing away.
             known: line.miss.is_some() || line.counts.filtered == 0,
+            parts: 1,
             line,
         }
     }
@@ -206,5 +243,6 @@ impl Held {
         };
         self.loss = (self.loss.0 + other.loss.0, self.loss.1 + other.loss.1);
         self.known &= other.known;
+        self.parts += other.parts;
     }
 }

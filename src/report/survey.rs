@@ -163,6 +163,12 @@ impl Survey {
             Some(run) if run.counts.unscanned > 0 => {
                 format!("{place} is incomplete: {} unscanned", run.counts.unscanned)
             }
+            Some(run) if run.targets_failed > 0 => {
+                let n = run.targets_failed;
+                let s = if n == 1 { "" } else { "s" };
+                format!("{place} is incomplete: {n} target{s} not read or resolved")
+            }
+            Some(run) if !run.complete => format!("{place} is incomplete"),
             Some(_) => return,
         };
         self.tell(Weight::Incomplete, text);

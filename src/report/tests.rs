@@ -507,6 +507,82 @@ fn the_chance_of_a_miss_is_that_of_all_parts() {
     assert!(shown.contains(wanted), "{shown}");
 }
 
+/// Hosts that became known while the run went on are in its end, not in its beginning.
+#[test]
+fn late_hosts_are_counted() {
+    let world = World {
+        show: Show::with(&State::ALL),
+        ..small()
+    };
+    for shards in [vec![world.saved(None)], world.shards()] {
+        let (wanted, _) = report(&shards, false);
+        let late = shards.into_iter().map(|saved| {
+            let saved = text(saved);
+            let (start, rest) = saved.split_once('\n').expect("lines");
+            let (start, _) = start.split_once(r#""hosts":"#).expect("hosts");
+            let none = r#""hosts":0,"planned":0,"run_hosts":0,"run_planned":0,"targets_failed":0}"#;
+            format!("{start}{none}\n{rest}").into_bytes()
+        });
+        let (joined, problems) = report(&late.collect::<Vec<_>>(), false);
+        assert_eq!(problems, []);
+        for kind in ["start", "host", "run"] {
+            assert_eq!(lines(&joined, kind), lines(&wanted, kind));
+        }
+    }
+}
+
+#[test]
+fn targets_that_failed_are_counted_once() {
+    // One in all shards from the start, and one name of each of the first two.
+    let fail = |saved: Vec<u8>, index: usize| {
+        let failed = 1 + usize::from(index < 2);
+        text(saved)
+            .replacen(r#""targets_failed":0"#, r#""targets_failed":1"#, 1)
+            .replace(
+                r#""targets_failed":0,"complete":true"#,
+                &format!(r#""targets_failed":{failed},"complete":false"#),
+            )
+            .into_bytes()
+    };
+    let shards = small().shards();
+    let shards = shards
+        .into_iter()
+        .enumerate()
+        .map(|(index, saved)| fail(saved, index));
+    let (joined, problems) = report(&shards.collect::<Vec<_>>(), false);
+    let run = lines(&joined, "run")
+        .into_values()
+        .next()
+        .expect("a run line");
+    assert_eq!(
+        (&run["targets_failed"], &run["complete"]),
+        (&3.into(), &false.into())
+    );
+    let wanted = "b is incomplete: 2 targets not read or resolved";
+    assert_eq!(problems[1], (Weight::Incomplete, wanted.into()));
+    assert_eq!(problems.len(), 4);
+}
+
+/// Each shard has ports of all hosts, if a name means the same to all.
+#[test]
+fn a_name_that_means_another_address_to_a_shard_is_told() {
+    let world = World {
+        hosts: 1,
+        shards: 3,
+        ports: 30,
+        ..small()
+    };
+    let mut shards = world.shards();
+    let other = text(shards[1].clone()).replace("192.0.2.0", "192.0.2.77");
+    shards[1] = other.into_bytes();
+    let why = "its name has other addresses in others";
+    let wanted = [
+        format!("192.0.2.0 was scanned in 2 of 3 shards: {why}"),
+        format!("192.0.2.77 was scanned in 1 of 3 shards: {why}"),
+    ];
+    assert_eq!(said(&shards), wanted.map(|text| (Weight::Incomplete, text)));
+}
+
 #[test]
 fn long_lines_cost_no_memory_and_are_named() {
     /// A line of 64 MiB, and a good one.

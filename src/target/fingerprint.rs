@@ -60,7 +60,8 @@ impl RunKey {
         parts.hex()
     }
 
-    /// What differs between this run and `other`, a few words each: `--timeout (1s, 2s)`.
+    /// What differs between this run and `other`, a few words each: `--timeout (1s, 2s)`. An option
+    /// that one of them lacks is `unknown` there.
     pub fn differences(&self, other: &RunKey) -> Vec<String> {
         let mut found = Vec::new();
         if self.targets != other.targets {
@@ -74,7 +75,8 @@ impl RunKey {
             let (one, two) = (self.options.get(flag), other.options.get(flag));
             if one != two {
                 let shown = |value: Option<&String>| value.map_or("unknown".into(), String::clone);
-                found.push(format!("--{flag} ({}, {})", shown(one), shown(two)));
+                let dashes = if flag.len() == 1 { "-" } else { "--" };
+                found.push(format!("{dashes}{flag} ({}, {})", shown(one), shown(two)));
             }
         }
         if self.seed != other.seed {

@@ -1,6 +1,6 @@
 //! What is not to be scanned. Nothing is, unless all of it is understood.
 
-use nishad::target::{HostSet, HostSpec, Target};
+use nishad::target::{HostSet, HostSpec, Target, targets_digest};
 
 use super::bad::Bad;
 use super::list::{self, Word};
@@ -96,6 +96,11 @@ impl Excluded {
     /// Takes them out of `hosts`.
     pub(crate) fn remove_from(&self, hosts: &mut HostSet) {
         hosts.remove(self.0.clone());
+    }
+
+    /// What they are, in a few bytes.
+    pub(crate) fn digest(&self) -> String {
+        targets_digest(&self.0, [])
     }
 
     /// Whether `target` is one of them.

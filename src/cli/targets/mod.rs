@@ -19,7 +19,7 @@ use super::args::Args;
 use list::Word;
 
 pub(crate) use bad::Bad;
-pub(crate) use exclude::Excludes;
+pub(crate) use exclude::{Excluded, Excludes};
 pub(crate) use list::is_stdin;
 pub(crate) use lookup::Lookup;
 pub(crate) use names::{Names, Place};

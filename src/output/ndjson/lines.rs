@@ -65,6 +65,8 @@ pub struct StartLine {
     pub run_hosts: u64,
     /// Probes planned in all shards together, as far as known.
     pub run_planned: u64,
+    /// Targets that could not be read or resolved, as far as known.
+    pub targets_failed: u64,
 }
 
 /// Which shard of how many.

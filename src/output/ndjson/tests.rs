@@ -104,6 +104,7 @@ fn the_first_line_tells_the_run() {
         },
         "shard": {"index": 2, "count": 2, "by": "hosts"}, "show": ["open", "closed"],
         "started": null, "hosts": 1, "planned": 4, "run_hosts": 3, "run_planned": 12,
+        "targets_failed": 0,
     });
     assert_eq!(line, wanted);
 }
