@@ -47,6 +47,7 @@
 //! The feature `cli`, on by default, is the program's; a library user does without:
 //! `nishad = { version = "0.1", default-features = false }`.
 
+pub mod checkpoint;
 pub mod engine;
 pub mod net;
 pub mod output;

@@ -24,13 +24,20 @@ fn main() -> ExitCode {
             Err(error) => fail(Exit::Failed, &format!("{error:#}")),
         };
     }
-    let plan = match cli::plan::plan(&args) {
-        Ok(plan) => plan,
+    let planned = cli::saving::read(&args).and_then(|saved| {
+        let plan = cli::plan::plan(&args, saved.as_ref())?;
+        if let Some(saved) = &saved {
+            cli::saving::check(&args, saved, &plan)?;
+        }
+        Ok((plan, saved))
+    });
+    let (plan, saved) = match planned {
+        Ok(planned) => planned,
         Err(error) => return fail(Exit::Usage, &format!("{error:#}")),
     };
     let ended = match args.dry_run || args.list {
         true => cli::dry::run(&args, plan),
-        false => cli::run::run(&args, plan, &signals),
+        false => cli::run::run(&args, plan, saved, &signals),
     };
     match ended {
         Ok(exit) => exit.into(),

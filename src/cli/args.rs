@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
@@ -15,6 +14,7 @@ use super::Exit;
 use super::progress::say;
 use super::report::ReportArgs;
 use super::shard::ShardArg;
+use super::values::{chance, duration, memory, patience, rate, sockets};
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
 /// every planned probe ends open, closed, filtered or, with a reason, unscanned.
@@ -127,6 +127,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "P", value_parser = chance, help_heading = PACE)]
     pub(crate) miss: Option<f64>,
 
+    /// How long a network that is gone is waited for [default: 60s]
+    ///
+    /// No route where there was one, or none of the ports that answered does any more: the scan
+    /// waits for so long before it gives up the host or, if all are concerned, the run.
+    #[arg(long, value_name = "DUR", value_parser = patience, help_heading = PACE)]
+    pub(crate) give_up: Option<Duration>,
+
     /// Tell closed from filtered, however slowly refusals come
     #[arg(long, help_heading = PACE)]
     pub(crate) exact: bool,
@@ -213,6 +220,23 @@ pub(crate) struct Args {
     #[arg(long, value_name = "I/N", value_parser = ShardArg::from_str, help_heading = HOSTS)]
     pub(crate) shard: Option<ShardArg>,
 
+    /// Save the position of the run to FILE, every 5 s and at the end
+    ///
+    /// --resume goes on from there after a kill, Ctrl-C or --give-up. Needs -o FILE.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "list"], help_heading = RESULTS)]
+    pub(crate) checkpoint: Option<PathBuf>,
+
+    /// Save it as often as this [default: 5s]
+    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = RESULTS)]
+    pub(crate) checkpoint_every: Option<Duration>,
+
+    /// Go on with the run that was saved to FILE, and save it there
+    ///
+    /// With the same targets, ports and options as before; what is different is named. The output
+    /// is gone on with, too.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "list"], help_heading = RESULTS)]
+    pub(crate) resume: Option<PathBuf>,
+
     /// Nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
     pub(crate) quiet: bool,
@@ -254,6 +278,13 @@ Exit codes:
   3    incomplete: something is unscanned, or nobody reads the results; of
        report: a shard is missing, incomplete or there twice
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
+
+impl Args {
+    /// Whether the run is saved, or gone on with.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.checkpoint.is_some() || self.resume.is_some()
+    }
+}
 
 /// Reads the command line. What ends the program, help or a usage error, is printed here.
 pub(crate) fn parse() -> Result<Args, Exit> {
@@ -333,85 +364,6 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Longest time for any of the flags: the timer wheel goes to 65 s.
-const MAX_SECONDS: f64 = 60.0;
-
-/// `1s`, `500ms`, `1.5s`, `2`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
-        Some(at) => text.split_at(at),
-        None => (text, "s"),
-    };
-    let scale = match unit {
-        "s" => 1.0,
-        "ms" => 1e-3,
-        _ => return Err("not a duration; write 1s, 500ms, 1.5s or a number of seconds".into()),
-    };
-    let seconds = positive(number).ok_or("not a duration; write 1s, 500ms or 1.5s")? * scale;
-    if !(1e-3..=MAX_SECONDS).contains(&seconds) {
-        return Err("out of range: 1ms to 60s".into());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
-/// `500/s`, `0.5/s`, `500`.
-fn rate(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix("/s").unwrap_or(text);
-    match positive(number) {
-        Some(rate) if (0.01..=1e7).contains(&rate) => Ok(rate),
-        Some(_) => Err("out of range: 0.01/s to 10000000/s".into()),
-        None => Err("not a rate; write 500/s or 0.5/s".into()),
-    }
-}
-
-/// Bounds of `--max-memory`, in bytes; below f64's last exact whole number.
-const MEMORY_LEAST: f64 = 3_145_728.0;
-const MEMORY_MOST: f64 = 1_125_899_906_842_624.0;
-
-/// A chance above 0 and below 1.
-fn chance(text: &str) -> Result<f64, String> {
-    match positive(text) {
-        Some(chance) if (1e-9..=0.5).contains(&chance) => Ok(chance),
-        Some(_) => Err("out of range: 0.000000001 to 0.5".into()),
-        None => Err("not a chance; write 0.001 or 1e-3".into()),
-    }
-}
-
-/// `16M`, `64MiB`, `1G`, `8000000`: bytes.
-fn memory(text: &str) -> Result<u64, String> {
-    let at = text.find(|c: char| c.is_ascii_alphabetic());
-    let (number, unit) = text.split_at(at.unwrap_or(text.len()));
-    let bits = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "ki" | "kb" | "kib" => 10,
-        "m" | "mi" | "mb" | "mib" => 20,
-        "g" | "gi" | "gb" | "gib" => 30,
-        _ => return Err("not a size; write 16M, 64MiB or 1G".into()),
-    };
-    let bytes =
-        positive(number).ok_or("not a size; write 16M, 64MiB or 1G")? * f64::from(1 << bits);
-    if !(MEMORY_LEAST..=MEMORY_MOST).contains(&bytes) {
-        return Err("out of range: 3M, which the program itself needs, to 1048576G".into());
-    }
-    Ok(bytes as u64)
-}
-
-fn sockets() -> impl TypedValueParser<Value = usize> {
-    // Slab keys and the kernel's own tables end well below.
-    clap::value_parser!(u32)
-        .range(1..=1_000_000)
-        .map(|n| n as usize)
-}
-
-/// A decimal number, neither negative nor infinite.
-fn positive(text: &str) -> Option<f64> {
-    // f64's own syntax also has inf, nan, and signs.
-    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        return None;
-    }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -420,81 +372,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn durations() {
-        let ms = Duration::from_millis;
-        for (text, wanted) in [
-            ("1s", 1000),
-            ("500ms", 500),
-            ("1.5s", 1500),
-            ("2", 2000),
-            (".5", 500),
-            ("60", 60_000),
-        ] {
-            assert_eq!(duration(text), Ok(ms(wanted)), "{text}");
-        }
-        for text in [
-            "", "s", "1h", "1 s", "-1s", "+1s", "nan", "inf", "infs", "1e3", "0", "0.0001ms", "61",
-            "1ss",
-        ] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn rates_and_chances() {
-        assert_eq!(rate("500/s"), Ok(500.0));
-        assert_eq!(rate("0.5/s"), Ok(0.5));
-        assert_eq!(rate("1000"), Ok(1000.0));
-        for text in ["", "/s", "0", "-1/s", "500/m", "inf/s", "1e99"] {
-            assert!(rate(text).is_err(), "{text}");
-        }
-        assert_eq!(chance("1e-3"), Ok(0.001));
-        for text in ["0", "1", "-0.1", "x", "nan"] {
-            assert!(chance(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn sizes_of_memory() {
-        for (text, bytes) in [
-            ("16M", 16 << 20),
-            ("16m", 16 << 20),
-            ("16MiB", 16 << 20),
-            ("16MB", 16 << 20),
-            ("16Mi", 16 << 20),
-            ("4096K", 4 << 20),
-            ("1.5G", 3 << 29),
-            ("8000000", 8_000_000),
-            ("8000000B", 8_000_000),
-            ("1048576G", 1 << 50),
-        ] {
-            assert_eq!(memory(text), Ok(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "M",
-            "MiB",
-            "-16M",
-            "+16M",
-            "16 M",
-            "16X",
-            "16iB",
-            "16MM",
-            "1e9",
-            "inf",
-            "nanM",
-            "infG",
-            "0",
-            "2M",
-            "1048577G",
-            "99999999999999999999G",
-            "16Mb/s",
-        ] {
-            assert!(memory(text).is_err(), "{text}");
-        }
     }
 
     #[test]

@@ -7,10 +7,12 @@ pub(crate) mod progress;
 mod prompt;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod saving;
 pub(crate) mod shard;
 pub(crate) mod signals;
 mod sink;
 mod targets;
+mod values;
 mod zone;
 
 use std::process::ExitCode;

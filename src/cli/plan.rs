@@ -1,16 +1,17 @@
 //! What was typed, turned into what it means.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use nishad::checkpoint::Checkpoint;
 use nishad::engine::Options;
 use nishad::output::Show;
 use nishad::service;
-use nishad::target::{HostSet, PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
+use nishad::target::{PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
 
 use super::args::{Args, Order, Timing};
 use super::progress::say;
@@ -44,7 +45,7 @@ pub(crate) struct Plan {
 
 /// What `args` mean. Names are being resolved from here on, and the target is asked for if there is
 /// none. An error is one of usage: nothing can be scanned.
-pub(crate) fn plan(args: &Args) -> Result<Plan> {
+pub(crate) fn plan(args: &Args, saved: Option<&Checkpoint>) -> Result<Plan> {
     let ports = ports(args)?;
     check_standard_input(args)?;
     let shard = shard(args)?;
@@ -63,12 +64,14 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
     let given = names.close();
     let options = options(args);
     let show = show(args);
-    let key = key(args, &hosts, &given, &ports, &options, show, shard);
+    let seed = args.seed.or(saved.map(|saved| saved.key.seed));
+    let digest = targets_digest(&hosts, given.iter().map(|name| &**name));
+    let key = key(args, seed, digest, &ports, &options, show, shard);
     let key = match given.is_empty() {
         true => key,
         false => key_of_names(key, args, &excluded),
     };
-    if shard.is_none() {
+    if !holds_names(args) {
         let deadline = Instant::now() + HEAD_START;
         for target in names.wait_until(deadline, hosts.is_empty()) {
             let name = target.name.clone().unwrap_or_default();
@@ -98,8 +101,9 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
     if let Some(shard) = shard {
         // Shards agree on what they know without a resolver.
         space = space.shard(shard, given.len() as u64);
-        names.start(|name| space.takes_name(name));
     }
+    let known = known_names(args, saved);
+    names.start(|name| space.takes_name(name) && !known.contains(&name.to_ascii_lowercase()));
     Ok(Plan {
         space,
         names,
@@ -108,6 +112,22 @@ pub(crate) fn plan(args: &Args) -> Result<Plan> {
         show,
         bad,
     })
+}
+
+/// Whether no name is looked up before all are known: where what is known at the start must be the
+/// same each time.
+fn holds_names(args: &Args) -> bool {
+    args.shard.is_some() || args.is_saved()
+}
+
+/// Names, in small letters, whose hosts are in the saved run.
+fn known_names(args: &Args, saved: Option<&Checkpoint>) -> HashSet<String> {
+    // Of several addresses of a name some may be missing.
+    let saved = saved.filter(|_| !args.all_addresses);
+    let late = saved.map_or(&[][..], |saved| &saved.snapshot.late);
+    late.iter()
+        .filter_map(|host| Some(host.name.as_ref()?.to_ascii_lowercase()))
+        .collect()
 }
 
 /// What is to be left out cannot be told: nothing is scanned.
@@ -152,15 +172,14 @@ fn shard(args: &Args) -> Result<Option<Shard>> {
 /// What decides the outcome of the run. The shards of one have the same seed without being told it.
 fn key(
     args: &Args,
-    hosts: &HostSet,
-    names: &[Arc<str>],
+    seed: Option<u64>,
+    targets: String,
     ports: &PortSet,
     options: &Options,
     show: Show,
     shard: Option<Shard>,
 ) -> RunKey {
-    let targets = targets_digest(hosts, names.iter().map(|name| &**name));
-    let seed = match (args.seed, shard) {
+    let seed = match (seed, shard) {
         (Some(seed), _) => seed,
         (None, Some(_)) => derived_seed(&targets, ports),
         (None, None) => random_seed(),
@@ -233,7 +252,7 @@ fn targets(args: &Args) -> Result<Targets> {
         ..Lookup::default()
     };
     let mut targets = Targets::new(lookup, args.yes);
-    if args.shard.is_some() {
+    if holds_names(args) {
         targets.names.hold();
     }
     for target in &args.targets {
@@ -288,6 +307,7 @@ fn options(args: &Args) -> Options {
         initial_rtt_timeout: args
             .initial_rtt_timeout
             .unwrap_or(preset.initial_rtt_timeout),
+        give_up: args.give_up.unwrap_or(preset.give_up),
         exact: args.exact,
         ..preset
     }

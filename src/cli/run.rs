@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use nishad::engine::{LocalFault, Note, Options, Report, State};
+use nishad::checkpoint::Checkpoint;
+use nishad::engine::{LocalFault, Note, Report, Snapshot, State};
 use nishad::net::{self, Budget, Event, RunReport, ScanError};
 use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
-use nishad::target::TargetSpace;
 
 use super::Exit;
 use super::args::{Args, Color, Format};
 use super::dry;
 use super::plan::Plan;
 use super::progress::{Screen, say};
+use super::saving::Saving;
 use super::signals::Signals;
 use super::sink::{self, Sink};
 use super::targets::{Bad, Names};
@@ -25,18 +26,36 @@ use super::zone;
 
 /// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
 /// scan that cannot be made.
-pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit> {
-    let sink = Sink::open(args.output.as_deref())
-        .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
+pub(crate) fn run(
+    args: &Args,
+    mut plan: Plan,
+    saved: Option<Checkpoint>,
+    signals: &Signals,
+) -> Result<Exit> {
+    let path = args.output.as_deref();
+    let sink = match &saved {
+        Some(saved) => Sink::go_on(path, saved.output_length),
+        None => Sink::open(path),
+    };
+    let sink = sink.with_context(|| format!("cannot write to {}", sink::name(path)))?;
     let unresolved = plan.names.pending();
+    let late = saved
+        .as_ref()
+        .map_or(0, |saved| saved.snapshot.late.len() as u64);
     let budget = prepare(args, &mut plan);
     if !args.quiet && dry::is_large(&plan) {
         say(format_args!("{}", dry::size(&plan)));
     }
-    let clock = Clock::start();
+    let clock = match &saved {
+        Some(saved) => Clock::go_on(saved.started, saved.elapsed),
+        None => Clock::start(),
+    };
+    let saving = Saving::new(args, &plan, saved.as_ref(), clock);
     let told = describe(&plan);
     let mut view = View {
-        output: output(args, &plan, unresolved, &sink, clock),
+        output: output(args, &plan, unresolved + late, &sink, clock),
+        clock,
+        saving,
         screen: Screen::new(
             !args.no_progress && !args.quiet,
             plan.space.planned(),
@@ -56,8 +75,9 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
     }
     let cancel = signals.scanning();
     // Results that have nowhere to go are not begun.
-    let ended = view.start().map(|()| {
-        let ended = scan(plan.space, plan.options, unresolved, cancel, &mut view);
+    let ended = view.start(saved.as_ref()).map(|()| {
+        let scan = net::Scan::new(plan.space, plan.options);
+        let ended = view.scan(scan, unresolved, saved, cancel);
         view.screen.clear();
         ended
     });
@@ -68,7 +88,7 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
     let complete = match (ended, view.failure.take()) {
         (Err(error), _) | (_, Some(error)) => Err(error),
         (Ok(Ok(ended)), None) => view
-            .finish(&ended, clock)
+            .finish(&ended)
             .map(|()| ended.counts.unscanned == 0 && all_resolved),
         (Ok(Err(error)), None) => {
             // What is known is not lost.
@@ -87,6 +107,14 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
             return Err(error).with_context(|| format!("cannot write to {name}"));
         }
     };
+    if let Some(saving) = &view.saving {
+        if let Some(failure) = saving.failure() {
+            bail!(failure);
+        }
+        if !complete && !args.quiet {
+            say(format_args!("to go on: {}", saving.command()));
+        }
+    }
     Ok(match () {
         () if signals.came() && !complete => Exit::Interrupted,
         () if view.bad.count() > 0 => Exit::Usage,
@@ -99,6 +127,9 @@ pub(crate) fn run(args: &Args, mut plan: Plan, signals: &Signals) -> Result<Exit
 struct View {
     output: Output,
     sink: Sink,
+    clock: Clock,
+    /// Where the run is saved.
+    saving: Option<Saving>,
     screen: Screen,
     verbose: bool,
     quiet: bool,
@@ -113,9 +144,40 @@ struct View {
 
 impl View {
     /// Writes what comes first, so that even results cut off tell what they are of.
-    fn start(&mut self) -> io::Result<()> {
-        self.output.start(self.sink.lines())?;
-        self.flush()
+    fn start(&mut self, saved: Option<&Checkpoint>) -> io::Result<()> {
+        match saved {
+            Some(saved) => self.output.take_up(&saved.pending),
+            None => self.output.start(self.sink.lines())?,
+        }
+        self.flush()?;
+        match &mut self.saving {
+            Some(saving) => saving
+                .begin(&self.output, &mut self.sink, self.clock)
+                .map_err(|error| io::Error::other(saving.message(&error))),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the scan, of the hosts of names that are still `unresolved` too.
+    fn scan(
+        &mut self,
+        mut scan: net::Scan,
+        unresolved: u64,
+        saved: Option<Checkpoint>,
+        cancel: &Arc<AtomicBool>,
+    ) -> Result<RunReport, ScanError> {
+        if unresolved > 0 {
+            let (feeder, feed) = net::feed();
+            self.names.feed(feeder);
+            scan = scan.feed(feed);
+        }
+        if let Some(saved) = saved {
+            scan = scan.resume(saved.snapshot);
+        }
+        if let Some(saving) = &self.saving {
+            scan = scan.snapshots(saving.every);
+        }
+        scan.run(cancel, &mut |event| self.observe(event))
     }
 
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
@@ -139,7 +201,7 @@ impl View {
                 self.screen.progress(Instant::now(), &progress);
                 true
             }
-            Event::Snapshot(_) => false,
+            Event::Snapshot(snapshot) => return self.save(*snapshot),
             Event::Report(report) => {
                 if let Report::Note(note) = &report {
                     self.note(note);
@@ -159,6 +221,17 @@ impl View {
         }
     }
 
+    /// Saves the run. That it cannot be saved now is no reason to end it.
+    fn save(&mut self, snapshot: Snapshot) -> io::Result<()> {
+        self.flush()?;
+        if let Some(saving) = &mut self.saving
+            && let Some(failure) = saving.save(snapshot, &self.output, &mut self.sink, self.clock)
+        {
+            self.screen.line(format_args!("error: {failure}"));
+        }
+        Ok(())
+    }
+
     /// Tells of names that could not be resolved since.
     fn tell_bad(&mut self) {
         let new = self.names.take_bad();
@@ -171,6 +244,7 @@ impl View {
         let told = match note {
             _ if self.quiet => false,
             _ if self.verbose => true,
+            Note::NetworkGone { .. } | Note::NetworkBack { .. } | Note::Gap { .. } => true,
             Note::LocalFault { fault, .. } if !self.faults.contains(fault) => {
                 self.faults.push(*fault);
                 true
@@ -182,7 +256,7 @@ impl View {
         }
     }
 
-    fn finish(&mut self, ended: &RunReport, clock: Clock) -> io::Result<()> {
+    fn finish(&mut self, ended: &RunReport) -> io::Result<()> {
         let RunReport {
             counts,
             hosts,
@@ -197,7 +271,7 @@ impl View {
             silent_hosts,
             attempts,
             targets_failed: self.bad.count(),
-            elapsed: clock.elapsed(),
+            elapsed: self.clock.elapsed(),
         };
         self.output.finish(self.sink.lines(), &run)?;
         self.flush()
@@ -210,23 +284,6 @@ impl View {
             self.sink.flush()
         }
     }
-}
-
-/// Scans the hosts of `space` and, if names are still `unresolved`, theirs.
-fn scan(
-    space: TargetSpace,
-    options: Options,
-    unresolved: u64,
-    cancel: &Arc<AtomicBool>,
-    view: &mut View,
-) -> Result<RunReport, ScanError> {
-    let mut scan = net::Scan::new(space, options);
-    if unresolved > 0 {
-        let (feeder, feed) = net::feed();
-        view.names.feed(feeder);
-        scan = scan.feed(feed);
-    }
-    scan.run(cancel, &mut |event| view.observe(event))
 }
 
 fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) -> Output {

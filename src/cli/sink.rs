@@ -1,7 +1,7 @@
 //! Where results go: standard output or a file, in whole lines, a write for each flush.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Seek, SeekFrom, Stdout, Write};
 use std::path::Path;
 
 use nishad::output::escape;
@@ -12,25 +12,81 @@ const FULL: usize = 64 * 1024;
 /// The destination of the results.
 pub(crate) struct Sink {
     buffer: Vec<u8>,
-    out: Box<dyn Write>,
+    out: Out,
+    /// Bytes written, those of an earlier process included.
+    length: u64,
     name: String,
     terminal: bool,
+}
+
+enum Out {
+    Standard(Stdout),
+    File(File),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Out::Standard(out) => out.write(bytes),
+            Out::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Out::Standard(out) => out.flush(),
+            Out::File(file) => file.flush(),
+        }
+    }
 }
 
 impl Sink {
     /// Standard output, or the file at `path`, made or emptied; `-` is standard output.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Sink> {
         let path = path.filter(|path| *path != Path::new("-"));
-        let (out, terminal): (Box<dyn Write>, bool) = match path {
-            Some(path) => (Box::new(File::create(path)?), false),
-            None => (Box::new(io::stdout()), io::stdout().is_terminal()),
+        let (out, terminal) = match path {
+            Some(path) => (Out::File(File::create(path)?), false),
+            None => (Out::Standard(io::stdout()), io::stdout().is_terminal()),
         };
         Ok(Sink {
             buffer: Vec::new(),
             out,
+            length: 0,
             name: name(path),
             terminal,
         })
+    }
+
+    /// The file at `path`, of which the first `length` bytes stay and the others are cut off.
+    pub(crate) fn go_on(path: Option<&Path>, length: u64) -> io::Result<Sink> {
+        let Some(path) = path else {
+            return Sink::open(path);
+        };
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        let there = file.metadata()?.len();
+        if there < length {
+            return Err(io::Error::other(format!(
+                "it has {there} bytes where the checkpoint counts on {length}"
+            )));
+        }
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Sink {
+            buffer: Vec::new(),
+            out: Out::File(file),
+            length,
+            name: name(Some(path)),
+            terminal: false,
+        })
+    }
+
+    /// Makes what was written outlast a power failure; bytes written.
+    pub(crate) fn sync(&mut self) -> io::Result<u64> {
+        self.flush()?;
+        if let Out::File(file) = &self.out {
+            file.sync_data()?;
+        }
+        Ok(self.length)
     }
 
     /// How to call it in a message.
@@ -65,6 +121,7 @@ impl Sink {
             .out
             .write_all(&self.buffer)
             .and_then(|()| self.out.flush());
+        self.length += self.buffer.len() as u64;
         self.buffer.clear();
         // One large burst must not hold its memory for the rest of the run.
         self.buffer.shrink_to(FULL);

@@ -121,7 +121,7 @@ impl Reason {
 }
 
 /// The final word on one planned probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Why; the state follows from it.
     pub reason: Reason,

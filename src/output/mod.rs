@@ -6,6 +6,7 @@
 
 mod escape;
 pub mod ndjson;
+mod pending;
 mod tally;
 mod text;
 
@@ -18,6 +19,7 @@ use crate::engine::{Counts, Report, State};
 
 pub use escape::{Escaped, escape};
 pub use ndjson::{About, Ndjson, SCHEMA};
+pub use pending::{Pending, PendingHost, PendingPort};
 pub use text::{Text, TextOptions};
 
 /// One of the formats.
@@ -43,6 +45,22 @@ impl Output {
         match self {
             Output::Text(text) => text.report(out, report),
             Output::Ndjson(ndjson) => ndjson.report(out, report),
+        }
+    }
+
+    /// What it holds of hosts that are under way.
+    pub fn pending(&self) -> Pending {
+        match self {
+            Output::Text(text) => text.pending(),
+            Output::Ndjson(ndjson) => ndjson.pending(),
+        }
+    }
+
+    /// Goes on, instead of [`start`](Self::start), with what another has [held](Self::pending).
+    pub fn take_up(&mut self, pending: &Pending) {
+        match self {
+            Output::Text(text) => text.take_up(pending),
+            Output::Ndjson(ndjson) => ndjson.take_up(pending),
         }
     }
 
@@ -128,15 +146,15 @@ impl Show {
 pub struct Clock {
     instant: Instant,
     timestamp: Timestamp,
+    /// When the run began, in this process or another, and how long it had taken before this one.
+    started: Timestamp,
+    before: Duration,
 }
 
 impl Clock {
     /// The pair of now.
     pub fn start() -> Clock {
-        Clock {
-            instant: Instant::now(),
-            timestamp: Timestamp::now(),
-        }
+        Clock::of(Timestamp::now())
     }
 
     /// A clock for what began at `started`, by this machine's instants from now on.
@@ -144,6 +162,17 @@ impl Clock {
         Clock {
             instant: Instant::now(),
             timestamp: started,
+            started,
+            before: Duration::ZERO,
+        }
+    }
+
+    /// The pair of now, for a run that began at `started` and had taken `before` when it was saved.
+    pub fn go_on(started: Timestamp, before: Duration) -> Clock {
+        Clock {
+            started,
+            before,
+            ..Clock::start()
         }
     }
 
@@ -153,9 +182,9 @@ impl Clock {
         self.instant.checked_add(after).unwrap_or(self.instant)
     }
 
-    /// When the pair was taken.
+    /// When the run began.
     pub fn started(&self) -> Timestamp {
-        self.timestamp
+        self.started
     }
 
     /// The wall-clock time of `instant`.
@@ -174,9 +203,9 @@ impl Clock {
         self.at(Instant::now())
     }
 
-    /// Time since the pair was taken.
+    /// How long the run has taken so far.
     pub fn elapsed(&self) -> Duration {
-        self.instant.elapsed()
+        self.before.saturating_add(self.instant.elapsed())
     }
 }
 

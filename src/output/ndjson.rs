@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use super::pending::{Pending, PendingHost, PendingPort};
 use super::tally::Tally;
 use super::{Clock, Run, Show};
 use crate::engine::{BulkReport, HostReport, Note, Report, State, Verdict};
@@ -20,6 +21,7 @@ use crate::service;
 use crate::target::{Dealt, RunKey, Shard, Target, TargetSpace};
 
 use lines::milliseconds;
+pub(crate) use lines::time;
 pub use lines::{
     Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine, seconds,
 };
@@ -146,6 +148,38 @@ impl Ndjson {
             complete: run.counts.unscanned == 0 && run.targets_failed == 0,
         };
         Line::Run(line).write(out)
+    }
+
+    /// What is held of hosts that are under way.
+    pub fn pending(&self) -> Pending {
+        let hosts = self.tallies.iter().map(|(key, tally)| {
+            let held = self.suspects.get(key);
+            let ports = held.into_iter().flatten();
+            PendingHost {
+                suspect: held.is_some(),
+                ports: ports
+                    .map(|(port, verdict, found)| PendingPort::new(*port, *verdict, Some(*found)))
+                    .collect(),
+                ..PendingHost::new(*key, tally)
+            }
+        });
+        Pending {
+            hosts: hosts.collect(),
+            ..Pending::default()
+        }
+    }
+
+    /// Goes on, without a start line, with what another has held.
+    pub fn take_up(&mut self, pending: &Pending) {
+        for host in &pending.hosts {
+            let tally = Tally::of_reasons(&host.reasons);
+            self.tallies.insert(host.key(), tally);
+            if host.suspect {
+                let ports = host.ports.iter();
+                let held = ports.map(|held| (held.port, held.verdict, held.found()));
+                self.suspects.insert(host.key(), held.collect());
+            }
+        }
     }
 
     fn count(&mut self, target: &Target, verdict: &Verdict, ports: u64) {

@@ -16,6 +16,14 @@ impl Tally {
         }
     }
 
+    pub(super) fn of_reasons(reasons: &[(Reason, u64)]) -> Tally {
+        let mut tally = Tally::default();
+        for (reason, n) in reasons {
+            tally.add(*reason, *n);
+        }
+        tally
+    }
+
     pub(super) fn merge(&mut self, other: &Tally) {
         for (reason, n) in &other.0 {
             self.add(*reason, *n);

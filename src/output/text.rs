@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::pending::{Pending, PendingHost, PendingPort};
 use super::tally::Tally;
 use super::{Clock, Run, Show, escape};
 use crate::engine::{Counts, HostReport, Reason, Report, State, Trust, Verdict};
@@ -98,6 +99,42 @@ impl Text {
         }
         let key = (target.addr, target.scope_id);
         self.active.entry(key).or_default().tally = tally;
+    }
+
+    /// What is held of hosts that are under way.
+    pub fn pending(&self) -> Pending {
+        let hosts = self.active.iter().map(|(key, lines)| {
+            let ports = lines.ports.iter();
+            PendingHost {
+                ports: ports
+                    .map(|(port, verdict)| PendingPort::new(*port, *verdict, None))
+                    .collect(),
+                ..PendingHost::new(*key, &lines.tally)
+            }
+        });
+        Pending {
+            hosts: hosts.collect(),
+            blocks: self.blocks,
+            ports: self.ports,
+            unlisted: self.unlisted,
+            unlisted_reasons: self.unlisted_tally.iter().collect(),
+        }
+    }
+
+    /// Goes on with what another text has held.
+    pub fn take_up(&mut self, pending: &Pending) {
+        for host in &pending.hosts {
+            let ports = host.ports.iter();
+            let lines = Lines {
+                ports: ports.map(|held| (held.port, held.verdict)).collect(),
+                tally: Tally::of_reasons(&host.reasons),
+            };
+            self.active.insert(host.key(), lines);
+        }
+        self.blocks = pending.blocks;
+        self.ports = pending.ports;
+        self.unlisted = pending.unlisted;
+        self.unlisted_tally = Tally::of_reasons(&pending.unlisted_reasons);
     }
 
     /// Writes the sums of a run of several hosts, or of a shard. Errors are those of `out`.

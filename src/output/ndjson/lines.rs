@@ -313,14 +313,14 @@ impl<'de> Deserialize<'de> for Address {
 }
 
 /// RFC 3339 in UTC, to the microsecond.
-mod time {
+pub(crate) mod time {
     use super::*;
 
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&format_args!("{time:.6}"))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         let text = Cow::<str>::deserialize(from)?;
         text.parse()
             .map_err(|_| D::Error::custom("not a time of RFC 3339"))

@@ -1,0 +1,213 @@
+//! Saving a run and going on with it: `--checkpoint` and `--resume`.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+
+use nishad::checkpoint::Checkpoint;
+use nishad::engine::Snapshot;
+use nishad::output::{Clock, Output, escape};
+
+use super::args::{Args, Format};
+use super::plan::Plan;
+use super::sink::Sink;
+
+/// How often a run is saved unless asked otherwise.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// What `--resume` names; an error is one of usage.
+pub(crate) fn read(args: &Args) -> Result<Option<Checkpoint>> {
+    let results = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    if args.is_saved() && results.is_none() {
+        bail!(
+            "{} needs -o FILE: what goes to standard output cannot be gone on with",
+            if args.resume.is_some() {
+                "--resume"
+            } else {
+                "--checkpoint"
+            }
+        );
+    }
+    let Some(path) = &args.resume else {
+        return Ok(None);
+    };
+    let name = escape(&path.to_string_lossy()).to_string();
+    let saved = Checkpoint::read(path).map_err(|error| anyhow!("--resume: {name} {error}"))?;
+    if saved.format != args.format.name() {
+        let format = escape(&saved.format).to_string();
+        bail!("--resume: {name} is of a run with --format {format}");
+    }
+    Ok(Some(saved))
+}
+
+/// Compares the run that was saved with the one that is planned.
+pub(crate) fn check(args: &Args, saved: &Checkpoint, plan: &Plan) -> Result<()> {
+    let mut differences = saved.key.differences(&plan.key);
+    let shard = plan.space.part().map(Into::into);
+    if saved.shard != shard && saved.key.shards == plan.key.shards {
+        differences.push("number of the shard".into());
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let path = args.resume.as_deref().unwrap_or(Path::new(""));
+    bail!(
+        "--resume: {} is of another run (saved, asked for now): {}",
+        escape(&path.to_string_lossy()),
+        escape(&differences.join(", "))
+    );
+}
+
+/// The file that a run is saved to.
+#[derive(Debug)]
+pub(crate) struct Saving {
+    path: PathBuf,
+    pub(crate) every: Duration,
+    checkpoint: Checkpoint,
+    /// Why the last attempt failed.
+    failure: Option<io::Error>,
+}
+
+impl Saving {
+    /// How the run is saved, if it is to be.
+    pub(crate) fn new(
+        args: &Args,
+        plan: &Plan,
+        saved: Option<&Checkpoint>,
+        clock: Clock,
+    ) -> Option<Saving> {
+        let path = args.checkpoint.as_ref().or(args.resume.as_ref())?;
+        let shard = plan.space.part().map(Into::into);
+        let started = clock.started();
+        let mut checkpoint = Checkpoint::new(plan.key.clone(), shard, args.format.name(), started);
+        if let Some(saved) = saved {
+            checkpoint.snapshot = saved.snapshot.clone();
+        }
+        Some(Saving {
+            path: path.clone(),
+            every: args.checkpoint_every.unwrap_or(EVERY),
+            checkpoint,
+            failure: None,
+        })
+    }
+
+    /// Saves the run as it was at the start, or as it had been saved.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn begin(
+        &mut self,
+        output: &Output,
+        sink: &mut Sink,
+        clock: Clock,
+    ) -> io::Result<()> {
+        self.write(output, sink, clock)
+    }
+
+    /// Saves the run; the first failure after a success is returned, to be told.
+    pub(crate) fn save(
+        &mut self,
+        snapshot: Snapshot,
+        output: &Output,
+        sink: &mut Sink,
+        clock: Clock,
+    ) -> Option<String> {
+        self.checkpoint.snapshot = snapshot;
+        let known = self.failure.is_some();
+        self.failure = self.write(output, sink, clock).err();
+        let error = self.failure.as_ref().filter(|_| !known)?;
+        Some(self.message(error))
+    }
+
+    /// Why the last state of the run is not saved, if so it is.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.as_ref().map(|error| self.message(error))
+    }
+
+    pub(crate) fn message(&self, error: &io::Error) -> String {
+        let name = self.path.to_string_lossy();
+        format!("cannot write the checkpoint {}: {error}", escape(&name))
+    }
+
+    /// The command that goes on.
+    pub(crate) fn command(&self) -> String {
+        let words = go_on(std::env::args_os().collect(), &self.path);
+        let words = words.iter().map(|word| word.to_string_lossy());
+        let quoted: Vec<String> = words
+            .map(|word| match shlex::try_quote(&word) {
+                Ok(quoted) => quoted.into_owned(),
+                // NUL, which no argument holds.
+                Err(_) => String::new(),
+            })
+            .collect();
+        escape(&quoted.join(" ")).to_string()
+    }
+
+    fn write(&mut self, output: &Output, sink: &mut Sink, clock: Clock) -> io::Result<()> {
+        // What the checkpoint counts on must not be lost before it.
+        self.checkpoint.output_length = sink.sync()?;
+        self.checkpoint.elapsed = clock.elapsed();
+        self.checkpoint.pending = output.pending();
+        self.checkpoint.write(&self.path)
+    }
+}
+
+/// The command line `typed` with `--resume path` in the place of what it says of checkpoints.
+fn go_on(typed: Vec<OsString>, path: &Path) -> Vec<OsString> {
+    let mut words = Vec::new();
+    let mut typed = typed.into_iter();
+    while let Some(word) = typed.next() {
+        let text = word.to_string_lossy();
+        if text == "--" {
+            words.extend(["--resume".into(), path.into(), word]);
+            words.extend(typed);
+            return words;
+        }
+        if text == "--checkpoint" || text == "--resume" {
+            typed.next();
+        } else if !text.starts_with("--checkpoint=") && !text.starts_with("--resume=") {
+            words.push(word);
+        }
+    }
+    words.extend(["--resume".into(), path.into()]);
+    words
+}
+
+impl Format {
+    /// As it is typed.
+    fn name(self) -> &'static str {
+        match self {
+            Format::Text => "text",
+            Format::Ndjson => "ndjson",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_goes_on_is_the_same_but_for_the_checkpoint() {
+        for (typed, wanted) in [
+            ("nishad --checkpoint c -o f h", "nishad -o f h --resume c"),
+            ("nishad h --checkpoint=c -o f", "nishad h -o f --resume c"),
+            ("nishad --resume c -o f h", "nishad -o f h --resume c"),
+            (
+                "nishad --checkpoint c -o f -- h",
+                "nishad -o f --resume c -- h",
+            ),
+        ] {
+            let typed = typed.split(' ').map(OsString::from).collect();
+            let words = go_on(typed, Path::new("c"));
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            assert_eq!(words.join(" "), wanted);
+        }
+    }
+}
