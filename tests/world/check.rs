@@ -58,6 +58,14 @@ impl Scanned {
 /// `test` is the test's own name, by which it is run again in a user namespace where the user is
 /// not root.
 pub fn scan(test: &str, network: &Network, seed: u64) -> Option<Scanned> {
+    scan_by(test, network, seed, &program)
+}
+
+/// What a way to scan gives: the program's output, and what a failure prints.
+type Way<'a> = &'a (dyn Fn(&Lab, &Network, u64) -> Result<(Output, String), String> + Sync);
+
+/// The same in another way.
+pub fn scan_by(test: &str, network: &Network, seed: u64, way: Way) -> Option<Scanned> {
     if let Some(command) = lab::as_root()
         && std::env::var_os(INSIDE).is_none()
     {
@@ -65,7 +73,7 @@ pub fn scan(test: &str, network: &Network, seed: u64) -> Option<Scanned> {
         return None;
     }
     let seed = std::env::var(SEED).map_or(seed, |given| given.parse().unwrap());
-    match lab::play_seeded(&network.world, seed, |lab| program(lab, network, seed)) {
+    match lab::play_seeded(&network.world, seed, |lab| way(lab, network, seed)) {
         Ok((Ok((output, text)), tally)) => Some(compare(network, seed, output, &text, tally)),
         Ok((Err(error), _)) | Err(error) => {
             skip(&network.world, &error);

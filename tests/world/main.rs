@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 mod check;
+mod killed;
 mod lab;
 mod model;
 mod networks;
