@@ -2,10 +2,10 @@
 //! privilege, on one event loop and one thread.
 //!
 //! [`target`] says what to scan, [`engine`] when and how, [`net`] does it, [`output`] writes down
-//! what came of it, [`report`] reads that back and joins the shards of a run, [`service`] knows what
-//! ports are for. [`net::scan`] runs a whole scan on the
-//! calling thread and hands out events as they come; nothing is printed, no signal handler and no
-//! limit of the process is touched.
+//! what came of it, [`report`] reads that back and joins the shards of a run, [`checkpoint`] keeps
+//! the position of a run, [`service`] knows what ports are for. [`net::scan`] runs a whole scan on
+//! the calling thread and hands out events as they come; nothing is printed, no signal handler and
+//! no limit of the process is touched.
 //!
 //! Every planned probe ends in exactly one verdict: open, closed, filtered or, with a reason,
 //! unscanned. A failure of this machine (descriptors, ports, memory) is never a verdict on a port.

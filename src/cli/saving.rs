@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 
 use nishad::checkpoint::Checkpoint;
-use nishad::engine::Snapshot;
+use nishad::engine::{Scanner, Snapshot};
 use nishad::output::{Clock, Output, escape};
 
 use super::args::{Args, Format};
@@ -53,15 +53,19 @@ pub(crate) fn check(args: &Args, saved: &Checkpoint, plan: &Plan) -> Result<()> 
     if saved.shard != shard && saved.key.shards == plan.key.shards {
         differences.push("number of the shard".into());
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
     let path = args.resume.as_deref().unwrap_or(Path::new(""));
-    bail!(
-        "--resume: {} is of another run (saved, asked for now): {}",
-        escape(&path.to_string_lossy()),
-        escape(&differences.join(", "))
-    );
+    let name = escape(&path.to_string_lossy()).to_string();
+    if !differences.is_empty() {
+        bail!(
+            "--resume: {name} is of another run (saved, asked for now): {}",
+            escape(&differences.join(", "))
+        );
+    }
+    // Before anything is written.
+    let (space, options) = (plan.space.clone(), plan.options.clone());
+    Scanner::resume(space, options, &saved.snapshot, Instant::now())
+        .map_err(|error| anyhow!("--resume: {name} is a damaged checkpoint: {error}"))?;
+    Ok(())
 }
 
 /// The file that a run is saved to.
