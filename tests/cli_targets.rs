@@ -377,6 +377,21 @@ fn the_size_of_a_large_run_is_stated_first() {
     let id = child.id().try_into().expect("a process id");
     kill(Pid::from_raw(id), Signal::SIGTERM).expect("it runs");
     child.wait().expect("it ends");
+
+    let mut child = std::process::Command::new(program::path())
+        .args("127.0.0.0/8 -p 1-1000 --rate 0.01/s --format ndjson -q".split_whitespace())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // The first line of the results comes behind the size.
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    out.read_line(&mut line).expect("readable");
+    let id = child.id().try_into().expect("a process id");
+    kill(Pid::from_raw(id), Signal::SIGTERM).expect("it runs");
+    std::io::copy(&mut out, &mut std::io::sink()).expect("readable");
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(130), ""));
 }
 
 #[test]
