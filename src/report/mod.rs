@@ -2,8 +2,9 @@
 //!
 //! [`Lines`] reads one file, a line at a time and whatever its size. Results are joined in two
 //! passes over the files, so that what does not belong together is known before anything is written:
-//! a [`Survey`] reads all files, its [`Merge`] reads them again and writes one document, holding no
-//! more than hosts under way and the ports shown.
+//! a [`Survey`] reads all files, its [`Merge`] reads them again and writes one document, holding
+//! hosts under way and, of several shards, 8 bytes for each port that the files list, so that none
+//! has two verdicts unseen.
 //!
 //! ```
 //! use nishad::report::{Line, Lines};

@@ -112,7 +112,15 @@ impl<R: BufRead> Lines<R> {
 }
 
 fn parse(line: &[u8]) -> Result<Line<'static>, BadLine> {
-    let line = serde_json::from_slice(line).map_err(|error| {
+    // Most lines are these two. Where the type comes first, it need not be looked for.
+    let line = if line.starts_with(br#"{"type":"port","#) {
+        serde_json::from_slice(line).map(Line::Port)
+    } else if line.starts_with(br#"{"type":"host","#) {
+        serde_json::from_slice(line).map(Line::Host)
+    } else {
+        serde_json::from_slice(line)
+    };
+    let line = line.map_err(|error| {
         // The only line there is has no number worth telling.
         let text = error.to_string();
         let text = text
