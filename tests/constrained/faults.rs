@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 
 use crate::lab::sysctl;
 use crate::model::{Host, Port, World, ms, spread};
-use crate::trial::{Ran, Trial, both, is_there};
+use crate::trial::{Trial, both, is_there, plenty};
 use crate::{TOP, world};
 
 /// The scan takes a second and more, so that there is a middle.
@@ -60,7 +60,7 @@ fn source_ports_taken_away_and_given_back() {
                 sleep(ms(200));
                 reserve("1-65535");
                 sleep(ms(150));
-                reserve("");
+                reserve("\n");
             }
         })
     });
@@ -78,21 +78,24 @@ fn injected(test: &'static str, faults: &[(&str, &str)]) {
         Host::all(Port::Closed)
             .with(spread(40, 500), Port::Reject(kind, code))
             .with(spread(40, 499), Port::RouterReject(kind, code))
-            .with(spread(6, 500), Port::Silent)
+            .with(spread(2, 500), Port::Silent)
             .open(spread(30, 500))
             .rtt(ms(3), ms(1))
     };
     let world = World::new("injected")
         .host("198.18.0.1", host(3, 3))
         .host("fd00:18::1", host(1, 4));
+    let mut trial = Trial::new(test, world, 500);
+    trial.args = &["--timeout", "300ms"];
+    let Some(plenty) = plenty(&trial) else { return };
     for (fault, told) in faults {
-        let mut trial = Trial::new(test, world.clone(), 500);
-        trial.args = &["--timeout", "400ms"];
         let inject = format!("--inject={fault}");
         let strace = ["strace", "-qq", "-o", "/dev/null", &inject];
-        let ran: Option<Ran> = both(&trial, |trial| trial.run(&strace, |_| ()));
-        let Some(ran) = ran else { return };
-        ran.must_say(told);
+        let scarce = trial
+            .run(&strace, |_| ())
+            .expect("a world was made already");
+        scarce.must_be(&plenty);
+        scarce.must_say(told);
     }
 }
 
