@@ -215,10 +215,15 @@ impl Ledger {
 
     /// The attempt in the window never took place: it is put back.
     pub fn put_back(&mut self, index: u32) {
-        if self.ports[index as usize].made() > 0 {
+        self.unmake(index);
+        self.set_stage(index, Stage::Queued);
+    }
+
+    /// An attempt was cut short by this machine, and is none of those that a port has.
+    pub fn unmake(&mut self, index: u32) {
+        if self.made(index) > 0 {
             self.ports[index as usize].0 -= 1 << 7;
         }
-        self.set_stage(index, Stage::Queued);
     }
 
     /// The attempt in the window is parked.

@@ -389,9 +389,14 @@ impl Scanner {
             id: self.probes.id(key),
         });
         let probe = self.remove(key);
-        if probe.kind == Kind::Port && self.belief(&probe) != Belief::No {
+        if probe.kind == Kind::Port {
+            let believed = self.belief(&probe) != Belief::No;
             let ledger = &mut self.hosts[probe.host as usize].ledger;
-            ledger.mark_evicted(probe.index);
+            if believed {
+                ledger.mark_evicted(probe.index);
+            }
+            // Else a host with few sockets would run out of attempts without one that was waited for.
+            ledger.unmake(probe.index);
         }
         self.unpark(&probe, false);
         self.wake(probe.host);

@@ -37,7 +37,7 @@ fn world(name: &'static str) -> World {
     let host = |rejects: (u8, u8)| {
         Host::all(Port::Closed)
             .with(spread(60, TOP), Port::RouterReject(rejects.0, rejects.1))
-            .with(spread(20, TOP), Port::Silent)
+            .with(spread(8, TOP), Port::Silent)
             .open(spread(50, TOP))
             .rtt(ms(3), ms(1))
     };

@@ -95,6 +95,17 @@ impl Trial<'_> {
 }
 
 impl Ran {
+    /// Both are what is there, and the same.
+    pub fn must_be(&self, plenty: &Ran) {
+        for ran in [plenty, self] {
+            assert_eq!(ran.wrong, None);
+        }
+        assert_eq!(self.verdicts.len(), plenty.verdicts.len());
+        for (port, verdict) in &plenty.verdicts {
+            assert_eq!(self.verdicts.get(port), Some(verdict), "{port:?}");
+        }
+    }
+
     /// The program told its user so.
     pub fn must_say(&self, what: &str) {
         assert!(self.stderr.contains(what), "{what}: {}", self.stderr);
@@ -104,34 +115,29 @@ impl Ran {
 /// Scans in plenty and in want, by `want`; what the second scan said, which was the same and true.
 /// `None`: no world can be made here, and that is allowed.
 pub fn both(trial: &Trial, want: impl FnOnce(&Trial) -> Result<Ran, String>) -> Option<Ran> {
+    let plenty = plenty(trial)?;
+    let scarce = want(trial).unwrap_or_else(|why| panic!("{}: {why}", trial.test));
+    scarce.must_be(&plenty);
+    Some(scarce)
+}
+
+/// What a scan with all that this machine has says, which is true.
+pub fn plenty(trial: &Trial) -> Option<Ran> {
     if let Some(command) = lab::as_root()
         && std::env::var_os(INSIDE).is_none()
     {
         again(trial.test, command);
         return None;
     }
-    let plenty = trial.run(&[], |_| ());
-    let (plenty, scarce) = match plenty.and_then(|plenty| Ok((plenty, want(trial)?))) {
-        Ok(both) => both,
+    match trial.run(&[], |_| ()) {
+        Ok(plenty) => Some(plenty),
         Err(why) => {
             let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
             assert!(!required, "{}: {why}", trial.test);
             println!("skipped: {}: {why}", trial.test);
-            return None;
+            None
         }
-    };
-    for ran in [&plenty, &scarce] {
-        assert!(
-            ran.wrong.is_none(),
-            "{}",
-            ran.wrong.as_deref().unwrap_or_default()
-        );
     }
-    assert_eq!(scarce.verdicts.len(), plenty.verdicts.len());
-    for (port, verdict) in &plenty.verdicts {
-        assert_eq!(scarce.verdicts.get(port), Some(verdict), "{port:?}");
-    }
-    Some(scarce)
 }
 
 /// Runs one test as the root of a user namespace of its own.

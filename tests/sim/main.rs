@@ -8,3 +8,4 @@ mod outage;
 mod random;
 mod resume;
 mod run;
+mod scarce;

@@ -120,24 +120,21 @@ impl Group {
         let (limits, usage, idle): (&[&str], _, _) = if self.unified {
             // Above `high` the group is slowed down. Without a limit the files say "max".
             let limits = &["memory.max", "memory.high"];
-            (limits, number("memory.current"), "inactive_file ")
+            (limits, "memory.current", "inactive_file ")
         } else {
             // Without a limit the file says the largest number of pages that fits, 2^63.
             let limits = &["memory.limit_in_bytes"];
-            (
-                limits,
-                number("memory.usage_in_bytes"),
-                "total_inactive_file ",
-            )
+            (limits, "memory.usage_in_bytes", "total_inactive_file ")
         };
         let limit = limits
             .iter()
             .filter_map(|name| number(name))
             .min()
             .filter(|limit| *limit < 1 << 60)?;
+        let usage = number(usage)?;
         // Files read once are counted as used but given up for anything else.
         let idle = text("memory.stat").and_then(|text| field(&text, idle));
-        let used = usage?.saturating_sub(idle.unwrap_or(0));
+        let used = usage.saturating_sub(idle.unwrap_or(0));
         Some(limit.saturating_sub(used))
     }
 }
