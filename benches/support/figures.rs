@@ -45,6 +45,8 @@ pub fn cpu_of_children() -> Duration {
 }
 
 pub fn cpu(usage: &Usage) -> Duration {
-    let time = |time: TimeVal| Duration::from_micros(time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64);
+    let time = |time: TimeVal| {
+        Duration::from_micros(time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64)
+    };
     time(usage.user_time()) + time(usage.system_time())
 }

@@ -59,9 +59,11 @@ impl Scanner {
             }
             Scanner::Nmap => {
                 let mut command = Command::new("nmap");
-                command
-                    .args(["-sT", "-Pn", "-n", "-T4", "-oG", "-"])
-                    .args(["-p", &ports, asked.target]);
+                command.args(["-sT", "-Pn", "-n", "-T4", "-oG", "-"]).args([
+                    "-p",
+                    &ports,
+                    asked.target,
+                ]);
                 command
             }
             Scanner::RustScan => {
@@ -88,7 +90,7 @@ impl Scanner {
     }
 }
 
-/// "Host: 198.18.0.1 ()	Ports: 22/open/tcp//ssh///, 80/open/tcp//http///"
+/// "Host: 198.18.0.1 ()", a tab, "Ports: 22/open/tcp//ssh///, 80/open/tcp//http///".
 fn nmap_line(line: &str) -> Vec<(IpAddr, u16)> {
     let mut words = line.split_whitespace();
     let Some(address) = words.nth(1).and_then(|word| word.parse::<IpAddr>().ok()) else {

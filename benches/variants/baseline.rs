@@ -9,6 +9,7 @@
 use std::io;
 use std::net::SocketAddrV4;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -22,8 +23,9 @@ const EVENTS: usize = 1_024;
 struct Baseline {
     job: Job,
     epoll: Epoll,
-    /// The socket of each place and the port it is connecting to.
-    places: Vec<(Socket, u16)>,
+    /// The socket of each place and the port it is connecting to. A place without a port to connect
+    /// to has no socket: an idle one would be reported as hung up.
+    places: Vec<Option<(Socket, u16)>>,
     next: u32,
     busy: usize,
     found: Found,
@@ -38,6 +40,7 @@ pub fn scan(job: &Job) -> io::Result<Found> {
         busy: 0,
         found: Found::default(),
     };
+    scan.places.resize_with(job.workers(), || None);
     scan.run()?;
     scan.found.threads = threads();
     Ok(scan.found)
@@ -45,15 +48,7 @@ pub fn scan(job: &Job) -> io::Result<Found> {
 
 impl Baseline {
     fn run(&mut self) -> io::Result<()> {
-        while self.places.len() < self.job.workers()
-            && let Some(port) = self.take()
-        {
-            let socket = new_socket()?;
-            begin(&socket, self.job, port)?;
-            self.register(&socket, self.places.len())?;
-            self.places.push((socket, port));
-            self.busy += 1;
-        }
+        self.fill()?;
         let timeout = EpollTimeout::try_from(self.job.timeout).map_err(io::Error::other)?;
         let mut events = [EpollEvent::empty(); EVENTS];
         while self.busy > 0 {
@@ -62,111 +57,84 @@ impl Baseline {
                 self.answered(event.data() as usize)?;
             }
             if ready == 0 {
-                self.all_silent()?;
+                self.found.filtered += self.busy as u32;
+                self.fill()?;
             }
         }
         Ok(())
     }
 
-    /// The next port, if there is one.
-    fn take(&mut self) -> Option<u16> {
-        let port = u16::try_from(self.next).ok()?;
-        self.next += 1;
-        (port <= self.job.top).then_some(port)
+    /// New sockets in all places, as far as there are ports for them.
+    fn fill(&mut self) -> io::Result<()> {
+        self.busy = self.places.len();
+        for place in 0..self.places.len() {
+            let port = take(&mut self.next, self.job.top);
+            self.renew(place, port)?;
+        }
+        Ok(())
     }
 
     fn answered(&mut self, place: usize) -> io::Result<()> {
-        let (socket, port) = &self.places[place];
-        match again(socket, self.job, *port) {
-            Err(Errno::EALREADY) => Ok(()),
+        let Some((socket, port)) = &mut self.places[place] else {
+            return Ok(());
+        };
+        match again(socket, &self.job, *port) {
+            Err(Errno::EALREADY) => return Ok(()),
             Err(Errno::ECONNREFUSED) => {
                 self.found.closed += 1;
-                match self.take() {
-                    Some(port) => {
-                        self.places[place].1 = port;
-                        begin(&self.places[place].0, self.job, port)
-                    }
-                    None => {
-                        self.busy -= 1;
-                        Ok(())
-                    }
+                if let Some(next) = take(&mut self.next, self.job.top) {
+                    *port = next;
+                    return begin(socket, &self.job, next);
                 }
             }
             Ok(()) | Err(Errno::EISCONN) => {
-                let (socket, port) = &self.places[place];
-                let own = socket.local_addr()?.as_socket() == Some(self.job.addr(*port));
                 let port = *port;
-                if own {
+                if socket.local_addr()?.as_socket() == Some(self.job.addr(port)) {
                     return self.renew(place, Some(port));
                 }
                 self.found.open.push(port);
-                let next = self.take();
-                self.renew(place, next)
             }
-            Err(_) => {
-                self.found.filtered += 1;
-                let next = self.take();
-                self.renew(place, next)
-            }
+            Err(_) => self.found.filtered += 1,
         }
-    }
-
-    fn all_silent(&mut self) -> io::Result<()> {
-        self.found.filtered += self.busy as u32;
-        self.busy = 0;
-        let places = self.places.len();
-        self.places.clear();
-        for place in 0..places {
-            let Some(port) = self.take() else { break };
-            let socket = new_socket()?;
-            begin(&socket, self.job, port)?;
-            self.register(&socket, place)?;
-            self.places.push((socket, port));
-            self.busy += 1;
-        }
-        Ok(())
+        let next = take(&mut self.next, self.job.top);
+        self.renew(place, next)
     }
 
     /// A new socket in place of one that cannot be used again, if there is a port for it.
     fn renew(&mut self, place: usize, port: Option<u16>) -> io::Result<()> {
-        let socket = new_socket()?;
-        match port {
-            Some(port) => {
-                begin(&socket, self.job, port)?;
-                self.register(&socket, place)?;
-                self.places[place] = (socket, port);
-            }
-            None => {
-                self.places[place].0 = socket;
-                self.busy -= 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn register(&self, socket: &Socket, place: usize) -> io::Result<()> {
+        self.places[place] = None;
+        let Some(port) = port else {
+            self.busy -= 1;
+            return Ok(());
+        };
+        let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;
+        // Closed with a RST: no TIME_WAIT.
+        socket.set_linger(Some(Duration::ZERO))?;
+        begin(&socket, &self.job, port)?;
         let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-        let event = EpollEvent::new(flags, place as u64);
-        Ok(self.epoll.add(socket, event)?)
+        self.epoll
+            .add(&socket, EpollEvent::new(flags, place as u64))?;
+        self.places[place] = Some((socket, port));
+        Ok(())
     }
 }
 
-fn new_socket() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;
-    // Closed with a RST: no TIME_WAIT.
-    socket.set_linger(Some(std::time::Duration::ZERO))?;
-    Ok(socket)
+/// The port after the last one taken, if there is one.
+fn take(next: &mut u32, top: u16) -> Option<u16> {
+    let port = u16::try_from(*next).ok()?;
+    *next += 1;
+    (port <= top).then_some(port)
 }
 
 /// Starts a port. Linux never has the answer at once: a refusal too is told with the next event.
-fn begin(socket: &Socket, job: Job, port: u16) -> io::Result<()> {
+fn begin(socket: &Socket, job: &Job, port: u16) -> io::Result<()> {
     match again(socket, job, port) {
         Ok(()) | Err(Errno::EINPROGRESS) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-fn again(socket: &Socket, job: Job, port: u16) -> Result<(), Errno> {
+fn again(socket: &Socket, job: &Job, port: u16) -> Result<(), Errno> {
     let addr = SockaddrIn::from(SocketAddrV4::new(job.target, port));
     connect(socket.as_raw_fd(), &addr)
 }

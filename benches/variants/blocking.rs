@@ -28,7 +28,11 @@ pub fn pool(job: &Job) -> io::Result<Found> {
             ..Found::default()
         };
         for worker in workers {
-            found.merge(worker.join().map_err(|_| io::Error::other("a thread panicked"))??);
+            found.merge(
+                worker
+                    .join()
+                    .map_err(|_| io::Error::other("a thread panicked"))??,
+            );
         }
         Ok(found)
     })
@@ -65,7 +69,11 @@ fn probe(job: &Job, port: u16) -> io::Result<State> {
             let own = stream.local_addr()? == addr;
             // Closed with a RST: no TIME_WAIT.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-            if own { Err(self_connected()) } else { Ok(State::Open) }
+            if own {
+                Err(self_connected())
+            } else {
+                Ok(State::Open)
+            }
         }
         Err(error) => state_of(error),
     }

@@ -139,7 +139,11 @@ impl Patience {
     /// The pause before the next try, or the error if there were too many.
     pub fn after(&mut self, error: io::Error) -> io::Result<Duration> {
         self.0 += 1;
-        if self.0 == TRIES { Err(error) } else { Ok(PAUSE) }
+        if self.0 == TRIES {
+            Err(error)
+        } else {
+            Ok(PAUSE)
+        }
     }
 }
 

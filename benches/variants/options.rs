@@ -73,7 +73,9 @@ impl Options {
         }
         for name in &self.only {
             if all.iter().all(|contestant| contestant.name() != name) {
-                return Err(format!("--only {name}: no variant is called so; --list names them"));
+                return Err(format!(
+                    "--only {name}: no variant is called so; --list names them"
+                ));
             }
         }
         all.retain(|contestant| {

@@ -41,16 +41,7 @@ struct Truth {
 }
 
 impl Place {
-    /// All of them. `Err`: this machine has no port left to listen on.
-    pub fn all() -> Result<Vec<Place>, String> {
-        let mut places = Vec::new();
-        for name in NAMES {
-            places.push(Place::new(name)?);
-        }
-        Ok(places)
-    }
-
-    /// The place of one of [`NAMES`].
+    /// The place of one of [`NAMES`]. `Err`: this machine has no port left to listen on.
     pub fn new(name: &'static str) -> Result<Place, String> {
         let world = |net: networks::Network| (HOST, Kind::World(net.world));
         let zero = Duration::ZERO;
@@ -69,7 +60,7 @@ impl Place {
                 let net = networks::lan("20ms", u16::MAX, 18, ms(20), ms(1));
                 (u16::MAX, 50, world(net))
             }
-            "silent" => (4_000, 2, world(networks::drop("silent", u16::MAX, 0, 0.0))),
+            "silent" => (2_000, 2, world(networks::drop("silent", u16::MAX, 0, 0.0))),
             _ => {
                 let kind = Kind::Loopback(None);
                 (u16::MAX, u16::MAX, (Ipv4Addr::LOCALHOST, kind))
@@ -96,7 +87,10 @@ impl Place {
             Kind::World(world) => {
                 let (result, tally) = lab::play_seeded(world, seed, |_| body())?;
                 if tally.tun_dropped > 0 {
-                    eprintln!("{}: the TUN device dropped {}", self.name, tally.tun_dropped);
+                    eprintln!(
+                        "{}: the TUN device dropped {}",
+                        self.name, tally.tun_dropped
+                    );
                 }
                 Ok(result)
             }

@@ -19,7 +19,7 @@ const QUICK: usize = 3;
 /// Runs at each point, at most.
 const RUNS: u32 = 3;
 const SIZE: (u32, u32) = (900, 560);
-/// One a variant, told apart also by those who see no red or no green (Okabe and Ito, 2008).
+/// One for each of [`Variant::ALL`], told apart also by those who see no red or no green (Okabe and Ito, 2008).
 const COLORS: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -84,8 +84,15 @@ fn folder() -> PathBuf {
 }
 
 fn measure(plot: &Plot, place: &Place, variants: &[Variant], options: &Options) -> Vec<Series> {
-    let mut series: Vec<Series> = variants.iter().map(|variant| (*variant, Vec::new())).collect();
-    let points = if options.quick { QUICK } else { IN_FLIGHT.len() };
+    let mut series: Vec<Series> = variants
+        .iter()
+        .map(|variant| (*variant, Vec::new()))
+        .collect();
+    let points = if options.quick {
+        QUICK
+    } else {
+        IN_FLIGHT.len()
+    };
     for in_flight in &IN_FLIGHT[..points] {
         let ports = (plot.ports)(*in_flight).min(usize::from(u16::MAX)) as u16;
         let job = Job {
@@ -120,8 +127,12 @@ fn chart(plot: &Plot, place: &Place, series: &[Series], file: &Path) -> Result<(
     let root = SVGBackend::new(file, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&root)
-        .caption(format!("{} – {}", plot.what, place.name), ("sans-serif", 20))
+        .caption(
+            format!("{} – {}", plot.what, place.name),
+            ("sans-serif", 20),
+        )
         .margin(12)
+        .margin_right(30)
         .x_label_area_size(45)
         .y_label_area_size(70)
         .build_cartesian_2d((1.0..10_000.0).log_scale(), bounds(series).log_scale())?;
@@ -129,12 +140,17 @@ fn chart(plot: &Plot, place: &Place, series: &[Series], file: &Path) -> Result<(
         .configure_mesh()
         .x_desc("attempts in flight at most")
         .y_desc(plot.what)
+        .x_label_formatter(&f64::to_string)
+        .y_label_formatter(&f64::to_string)
         .light_line_style(BLACK.mix(0.06))
         .bold_line_style(BLACK.mix(0.15))
         .draw()?;
-    for ((variant, points), color) in series.iter().zip(COLORS) {
+    for (variant, points) in series {
+        let color = COLORS[*variant as usize];
         chart
-            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(4))?
+            .draw_series(
+                LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(4),
+            )?
             .label(variant.name())
             .legend(move |(x, y)| Rectangle::new([(x, y - 2), (x + 18, y + 2)], color.filled()));
     }
@@ -150,7 +166,11 @@ fn chart(plot: &Plot, place: &Place, series: &[Series], file: &Path) -> Result<(
 
 /// From the least to the most, with some room.
 fn bounds(series: &[Series]) -> Range<f64> {
-    let all = || series.iter().flat_map(|(_, points)| points.iter().map(|point| point.1));
+    let all = || {
+        series
+            .iter()
+            .flat_map(|(_, points)| points.iter().map(|point| point.1))
+    };
     let least = all().fold(f64::INFINITY, f64::min);
     let most = all().fold(f64::NEG_INFINITY, f64::max);
     if least > most {

@@ -24,7 +24,10 @@ const OTHER_DESCRIPTORS: usize = 64;
 pub enum Contestant {
     Variant(Variant),
     /// A command of the shell.
-    External { name: String, command: String },
+    External {
+        name: String,
+        command: String,
+    },
 }
 
 /// What a run took and said.
@@ -39,8 +42,15 @@ pub struct Ran {
 /// What a run's process prints.
 #[derive(Deserialize, Serialize)]
 enum Line {
-    Scanned { found: Found, peak_kib: u64 },
-    External { wall: Duration, cpu: Duration, peak_kib: u64 },
+    Scanned {
+        found: Found,
+        peak_kib: u64,
+    },
+    External {
+        wall: Duration,
+        cpu: Duration,
+        peak_kib: u64,
+    },
 }
 
 impl Contestant {

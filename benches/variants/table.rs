@@ -30,7 +30,7 @@ struct Row<'a> {
 }
 
 /// Measures in one place and prints its part of the table.
-pub fn measure(place: &Place, contestants: &[Contestant], options: &Options) -> Result<(), String> {
+pub fn measure(place: &Place, contestants: &[Contestant], options: &Options) {
     let mut rows: Vec<_> = contestants
         .iter()
         .map(|who| Row {
@@ -55,7 +55,6 @@ pub fn measure(place: &Place, contestants: &[Contestant], options: &Options) -> 
         println!("{}", row.line(place, baseline));
         let _ = std::io::stdout().flush();
     }
-    Ok(())
 }
 
 fn job(who: &Contestant, place: &Place, options: &Options) -> Job {
@@ -76,9 +75,17 @@ fn job(who: &Contestant, place: &Place, options: &Options) -> Job {
 
 impl Row<'_> {
     fn line(&self, place: &Place, baseline: Option<&Row>) -> String {
-        let head = format!("| {} | {} | {} |", place.name, self.who.name(), self.job.top);
+        let head = format!(
+            "| {} | {} | {} |",
+            place.name,
+            self.who.name(),
+            self.job.top
+        );
         if let Some(error) = &self.failed {
-            return format!("{head} failed: {} | | | | | | | |", error.replace('\n', " "));
+            return format!(
+                "{head} failed: {} | | | | | | | |",
+                error.replace('\n', " ")
+            );
         }
         let ports = f64::from(self.job.top);
         let all = |figure: fn(&Ran) -> f64| Spread::new(self.runs.iter().map(figure));
@@ -123,7 +130,11 @@ impl Row<'_> {
     }
 
     fn right(&self, place: &Place) -> String {
-        let mut found = self.runs.iter().filter_map(|run| run.found.as_ref()).peekable();
+        let mut found = self
+            .runs
+            .iter()
+            .filter_map(|run| run.found.as_ref())
+            .peekable();
         if found.peek().is_none() {
             return "–".to_owned();
         }
