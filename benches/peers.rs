@@ -10,7 +10,9 @@ mod compare;
 mod support;
 
 #[cfg(target_os = "linux")]
-use support::{figures, lab, loopback, model, networks, packet, root, scanners, sim, tally, truth};
+use support::{
+    figures, lab, loopback, model, networks, packet, root, scanners, sim, tally, timed, truth,
+};
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -19,7 +19,7 @@ mod bench;
 mod support;
 
 #[cfg(target_os = "linux")]
-use support::{figures, lab, loopback, model, networks, packet, root, sim, tally, truth};
+use support::{figures, lab, loopback, model, networks, packet, root, sim, tally, timed, truth};
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::figures::{Spread, cpu_of_children};
+use crate::figures::Spread;
 use crate::lab;
 use crate::loopback::{Listeners, ephemeral_ports, listening};
 use crate::networks::{self, Network};
 use crate::root;
 use crate::scanners::{Asked, Open, Scanner, there};
+use crate::timed::timed;
 
 const LIMIT: Duration = Duration::from_secs(180);
 const LISTENERS: usize = 40;
@@ -184,16 +185,12 @@ impl Place {
             args: &[],
             seed,
         });
-        let mut run = || {
-            let before = cpu_of_children();
-            let ended = lab::output(&mut command, LIMIT);
-            (ended, cpu_of_children().saturating_sub(before))
-        };
-        let (ended, cpu) = match self {
+        let mut run = || timed(&mut command, LIMIT);
+        let ended = match self {
             Place::Loopback(_) => run(),
             Place::World(network) => lab::play_seeded(&network.world, seed, |_| run())?.0,
         };
-        let ended = ended.map_err(|error| error.to_string())?;
+        let (ended, cpu) = ended.map_err(|error| error.to_string())?;
         let said = scanner.open(&ended.stdout);
         let (open, perhaps) = self.there()?;
         Ok(Run {

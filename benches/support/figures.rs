@@ -1,10 +1,6 @@
-//! Figures of several runs, and what a program took of the processor.
+//! Figures of several runs.
 
 use std::fmt;
-use std::time::Duration;
-
-use nix::sys::resource::{Usage, UsageWho, getrusage};
-use nix::sys::time::TimeVal;
 
 /// The figures of several runs; printed as `median (least–most)`, or alone if there is one.
 #[derive(Clone, Debug, Default)]
@@ -36,17 +32,4 @@ impl fmt::Display for Spread {
             }
         }
     }
-}
-
-/// Processor time, the system's for it included, of the children that have ended so far and, where
-/// these waited for them, of theirs.
-pub fn cpu_of_children() -> Duration {
-    getrusage(UsageWho::RUSAGE_CHILDREN).map_or(Duration::ZERO, |usage| cpu(&usage))
-}
-
-pub fn cpu(usage: &Usage) -> Duration {
-    let time = |time: TimeVal| {
-        Duration::from_micros(time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64)
-    };
-    time(usage.user_time()) + time(usage.system_time())
 }

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod loopback;
 pub mod root;
 pub mod scanners;
+pub mod timed;
 
 #[path = "../../tests/world/lab.rs"]
 pub mod lab;

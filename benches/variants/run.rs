@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::{Found, Job, Variant, status};
 use super::place::Place;
-use crate::figures::{cpu, cpu_of_children};
-use crate::lab;
+use crate::timed::{cpu, timed};
 
 /// The first argument of a run's process; then come a variant and a job, or `EXTERNAL` and a command.
 const ROLE: &str = "--role";
@@ -92,12 +91,8 @@ fn fill(command: &str, job: &Job) -> String {
 pub fn once(who: &Contestant, place: &Place, job: &Job, seed: u64) -> Result<Ran, String> {
     let mut command = Command::new(own_program()?);
     command.args(who.role(job)?);
-    let (ended, cpu) = place.play(seed, || {
-        let before = cpu_of_children();
-        let ended = lab::output(&mut command, LIMIT);
-        (ended, cpu_of_children().saturating_sub(before))
-    })?;
-    let ended = ended.map_err(|error| error.to_string())?;
+    let ended = place.play(seed, || timed(&mut command, LIMIT))?;
+    let (ended, cpu) = ended.map_err(|error| error.to_string())?;
     let line = ended.stdout.lines().last().unwrap_or_default();
     match serde_json::from_str(line) {
         Ok(Line::Scanned { found, peak_kib }) => Ok(Ran {
@@ -127,8 +122,8 @@ pub fn calls(variant: Variant, place: &Place, job: &Job) -> Option<u64> {
     command.args(["-f", "-c", "-o"]).arg(counts.path());
     command.arg(own_program().ok()?);
     command.args(Contestant::Variant(variant).role(job).ok()?);
-    let ended = place.play(1, || lab::output(&mut command, LIMIT)).ok()?;
-    ended.ok().filter(|ended| ended.status.success())?;
+    let ended = place.play(1, || timed(&mut command, LIMIT)).ok()?;
+    ended.ok().filter(|(ended, _)| ended.status.success())?;
     let table = std::fs::read_to_string(counts.path()).ok()?;
     let total = table.lines().rfind(|line| line.ends_with(" total"))?;
     // % time, seconds, usecs/call, calls, errors if there were any, "total".
