@@ -11,7 +11,7 @@ mod measure;
 mod support;
 
 #[cfg(target_os = "linux")]
-use support::{figures, lab, model, networks, packet, root, scanners, sim, tally, timed, truth};
+use support::{figures, lab, model, networks, packet, root, scanners, sim, tally, truth};
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

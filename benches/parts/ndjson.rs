@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use nishad::engine::{BulkReport, PortReport, Reason, Report, State, Verdict};
-use nishad::output::{Clock, Ndjson, Show};
-use nishad::target::{PortSet, Target};
+use nishad::output::{About, Clock, Ndjson, Show};
+use nishad::target::{HostSet, PortSet, RunKey, Target, TargetSpace, targets_digest};
 
 pub fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ndjson");
-    let mut ndjson = Ndjson::new(Show::with(&State::ALL), Clock::start(), Vec::new(), 42);
+    let mut ndjson = Ndjson::new(Show::with(&State::ALL), Clock::start(), about());
     let mut out = Vec::new();
     let open = Report::Port(PortReport {
         target: target(),
@@ -39,7 +39,7 @@ pub fn bench(criterion: &mut Criterion) {
             ndjson.report(&mut out, black_box(&silent))
         });
     });
-    let mut unseen = Ndjson::new(Show::default(), Clock::start(), Vec::new(), 42);
+    let mut unseen = Ndjson::new(Show::default(), Clock::start(), about());
     group.throughput(Throughput::Elements(1));
     let closed = Report::Port(PortReport {
         target: target(),
@@ -50,6 +50,13 @@ pub fn bench(criterion: &mut Criterion) {
         bencher.iter(|| unseen.report(&mut out, black_box(&closed)));
     });
     group.finish();
+}
+
+fn about() -> About {
+    let hosts = HostSet::default();
+    let key = RunKey::new(targets_digest(&hosts, []), &PortSet::all(), 42, None);
+    let space = TargetSpace::new(hosts, PortSet::all(), &[], 42);
+    About::new(&space, key, Vec::new())
 }
 
 fn target() -> Target {

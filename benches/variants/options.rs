@@ -28,7 +28,7 @@ pub struct Options {
     /// replaced. Its results are not looked at
     #[arg(long, value_name = "NAME=COMMAND")]
     external: Vec<String>,
-    /// A look at everything in about a minute: one run, fewer ports
+    /// A look at everything in two minutes: one run, fewer ports
     #[arg(long)]
     pub quick: bool,
     /// Draw nothing

@@ -37,6 +37,8 @@ struct Plot {
     ports: fn(usize) -> usize,
     what: &'static str,
     figure: fn(&Ran, u16) -> f64,
+    /// Where no line runs.
+    legend: SeriesLabelPosition,
 }
 
 const PLOTS: [Plot; 2] = [
@@ -46,6 +48,7 @@ const PLOTS: [Plot; 2] = [
         ports: |in_flight| in_flight * 50,
         what: "wall time, µs a port",
         figure: |run, ports| run.wall.as_secs_f64() * 1e6 / f64::from(ports),
+        legend: SeriesLabelPosition::UpperRight,
     },
     Plot {
         file: "memory.svg",
@@ -53,6 +56,7 @@ const PLOTS: [Plot; 2] = [
         ports: |in_flight| in_flight * 2,
         what: "peak memory, MiB",
         figure: |run, _| run.peak_kib as f64 / 1_024.0,
+        legend: SeriesLabelPosition::UpperLeft,
     },
 ];
 
@@ -142,6 +146,7 @@ fn chart(plot: &Plot, place: &Place, series: &[Series], file: &Path) -> Result<(
         .y_desc(plot.what)
         .x_label_formatter(&f64::to_string)
         .y_label_formatter(&f64::to_string)
+        .max_light_lines(4)
         .light_line_style(BLACK.mix(0.06))
         .bold_line_style(BLACK.mix(0.15))
         .draw()?;
@@ -156,7 +161,7 @@ fn chart(plot: &Plot, place: &Place, series: &[Series], file: &Path) -> Result<(
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(plot.legend.clone())
         .background_style(WHITE.mix(0.8))
         .border_style(BLACK.mix(0.3))
         .draw()?;

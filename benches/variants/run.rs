@@ -1,6 +1,5 @@
 //! One run is one process: how it is started, what it says on its last line, and what it took.
 
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +14,8 @@ use crate::timed::{cpu, timed};
 const ROLE: &str = "--role";
 const EXTERNAL: &str = "external";
 const LIMIT: Duration = Duration::from_secs(180);
+/// Less, so that its end is told.
+const EXTERNAL_LIMIT: Duration = Duration::from_secs(170);
 /// Descriptors besides the sockets.
 const OTHER_DESCRIPTORS: usize = 64;
 
@@ -29,13 +30,15 @@ pub enum Contestant {
     },
 }
 
-/// What a run took and said.
+/// What a run took, and whether it was right.
 pub struct Ran {
     pub wall: Duration,
     pub cpu: Duration,
     /// Most memory held at once, without what the kernel holds for its sockets.
     pub peak_kib: u64,
-    pub found: Option<Found>,
+    /// Threads at work, and what was wrong with what was said, if something was; `None` of a program
+    /// whose results are not looked at.
+    pub said: Option<(usize, Option<String>)>,
 }
 
 /// What a run's process prints.
@@ -99,7 +102,7 @@ pub fn once(who: &Contestant, place: &Place, job: &Job, seed: u64) -> Result<Ran
             wall: ended.wall,
             cpu,
             peak_kib,
-            found: Some(found),
+            said: Some((found.threads, place.fault(job.top, &found))),
         }),
         Ok(Line::External {
             wall,
@@ -109,7 +112,7 @@ pub fn once(who: &Contestant, place: &Place, job: &Job, seed: u64) -> Result<Ran
             wall,
             cpu,
             peak_kib,
-            found: None,
+            said: None,
         }),
         Err(_) => Err(format!("{}: {}", ended.status, ended.stderr.trim())),
     }
@@ -169,13 +172,13 @@ fn scanned(variant: Variant, job: &str) -> Result<Line, String> {
 /// Runs the command and waits for it, so that its maximum of memory is not that of the bench.
 fn external(command: &str) -> Result<Line, String> {
     let start = Instant::now();
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", command])
+    // Whoever kills this process would leave the command running.
+    let status = Command::new("timeout")
+        .args([&EXTERNAL_LIMIT.as_secs().to_string(), "sh", "-c", command])
         .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    let status = shell.process_group(0).status();
-    let status = status.map_err(|error| format!("sh: {error}"))?;
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("timeout (coreutils): {error}"))?;
     let wall = start.elapsed();
     if !status.success() {
         return Err(format!("{command}: {status}"));

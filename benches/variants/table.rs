@@ -99,7 +99,7 @@ impl Row<'_> {
             Spread::new(self.runs.iter().map(|run| run.peak_kib as f64 / 1_024.0)),
             self.calls(place),
             self.threads(),
-            self.right(place),
+            self.right(),
         )
     }
 
@@ -124,24 +124,16 @@ impl Row<'_> {
     }
 
     fn threads(&self) -> String {
-        let found = self.runs.iter().filter_map(|run| run.found.as_ref());
-        let most = found.map(|found| found.threads).max();
+        let said = self.runs.iter().filter_map(|run| run.said.as_ref());
+        let most = said.map(|(threads, _)| threads).max();
         most.map_or("–".to_owned(), |threads| threads.to_string())
     }
 
-    fn right(&self, place: &Place) -> String {
-        let mut found = self
-            .runs
-            .iter()
-            .filter_map(|run| run.found.as_ref())
-            .peekable();
-        if found.peek().is_none() {
-            return "–".to_owned();
-        }
-        let faults: Vec<_> = found
-            .filter_map(|found| place.fault(self.job.top, found))
-            .collect();
+    fn right(&self) -> String {
+        let said = || self.runs.iter().filter_map(|run| run.said.as_ref());
+        let faults: Vec<_> = said().filter_map(|(_, fault)| fault.as_ref()).collect();
         match faults.first() {
+            _ if said().next().is_none() => "–".to_owned(),
             None => "yes".to_owned(),
             Some(first) => format!("not in {} runs: {first}", faults.len()),
         }
