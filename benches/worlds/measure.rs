@@ -1,25 +1,18 @@
 //! Runs the scanners, counts what they found, and prints the table in Markdown.
 
-use std::collections::HashSet;
 use std::io::Write;
-use std::net::IpAddr;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use crate::lab::{self, Lab};
+use crate::figures::Spread;
+use crate::lab;
 use crate::networks::{self, Network};
+use crate::root;
+use crate::scanners::{Asked, Scanner, there};
 use crate::tally::Tally;
-use crate::truth::Output;
 
 const LIMIT: Duration = Duration::from_secs(180);
-const HEAD: &str = "| network | scanner | open found / there, each run | invented | seconds: median (least to most) | attempts sent | bound |\n|---|---|---|---|---|---|---|";
-
-#[derive(Clone, Copy, PartialEq)]
-enum Scanner {
-    Nishad,
-    Nmap,
-    RustScan,
-}
+const HEAD: &str = "| network | scanner | open found / there, each run | invented | seconds: median (least–most) | attempts sent | bound |\n|---|---|---|---|---|---|---|";
 
 /// What is asked of the bench.
 struct Wanted {
@@ -38,10 +31,8 @@ struct Run {
 }
 
 pub fn main() -> ExitCode {
-    if let Some(mut command) = lab::as_root()
-        && std::env::var_os("NISHAD_WORLD_INSIDE").is_none()
-    {
-        return again(command.env("NISHAD_WORLD_INSIDE", "1"));
+    if let Some(ended) = root::again() {
+        return ended;
     }
     // Cargo itself adds --bench.
     let mut args: Vec<String> = std::env::args()
@@ -60,24 +51,6 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("worlds: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// The same as the root of a user namespace of its own.
-fn again(command: &mut Command) -> ExitCode {
-    let status = std::env::current_exe().and_then(|program| {
-        command
-            .arg(program)
-            .args(std::env::args_os().skip(1))
-            .status()
-    });
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("worlds: no user namespace: {error}");
             ExitCode::FAILURE
         }
     }
@@ -125,7 +98,7 @@ fn describe(network: &Network) -> String {
         network.world.name,
         network.target,
         network.top,
-        open(network).len()
+        there(network).len()
     )
 }
 
@@ -144,7 +117,7 @@ fn try_by_hand(mut args: Vec<String>) -> Result<(), String> {
         args.push(std::env::var("SHELL").unwrap_or_else(|_| "sh".to_owned()));
     }
     eprintln!("{}", describe(&network));
-    let mut there: Vec<_> = open(&network).into_iter().collect();
+    let mut there: Vec<_> = there(&network).into_iter().collect();
     there.sort_unstable();
     for (address, port) in there.iter().take(40) {
         eprint!("{address}:{port} ");
@@ -177,15 +150,12 @@ fn path_with_nishad() -> String {
 }
 
 fn table(wanted: &Wanted) -> Result<(), String> {
-    let known = [
-        (Scanner::Nishad, "nishad"),
-        (Scanner::Nmap, "nmap"),
-        (Scanner::RustScan, "rustscan"),
-    ];
-    let scanners: Vec<_> = known
+    let scanners: Vec<_> = Scanner::ALL
         .into_iter()
-        .filter(|(_, name)| wanted.only.as_deref().is_none_or(|only| only == *name))
-        .filter(|(scanner, name)| *scanner == Scanner::Nishad || is_installed(name))
+        .filter(|scanner| {
+            let only = wanted.only.as_deref();
+            only.is_none_or(|only| only == scanner.name()) && scanner.is_installed()
+        })
         .collect();
     let all = networks::table();
     let named = |network: &&Network| {
@@ -200,7 +170,7 @@ fn table(wanted: &Wanted) -> Result<(), String> {
     }
     println!("{HEAD}");
     for network in all.iter().filter(named) {
-        for (scanner, name) in &scanners {
+        for scanner in &scanners {
             // Only nishad has a flag for it.
             if *scanner != Scanner::Nishad && !network.args.is_empty() {
                 continue;
@@ -210,27 +180,24 @@ fn table(wanted: &Wanted) -> Result<(), String> {
                 let run = one(*scanner, network, run as u64 + 1)?;
                 if wanted.verbose {
                     eprintln!(
-                        "{} {name}: {:.2} s\n{}",
-                        network.world.name, run.wall, run.tally
+                        "{} {}: {:.2} s\n{}",
+                        network.world.name,
+                        scanner.name(),
+                        run.wall,
+                        run.tally
                     );
                 }
                 runs.push(run);
             }
-            println!("{}", row(network, name, &runs));
+            println!("{}", row(network, scanner.name(), &runs));
             let _ = std::io::stdout().flush();
         }
     }
     Ok(())
 }
 
-fn is_installed(program: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdout(Stdio::null());
-    command.stderr(Stdio::null()).status().is_ok()
-}
-
 fn row(network: &Network, scanner: &str, runs: &[Run]) -> String {
-    let there = open(network).len();
+    let there = there(network).len();
     let found: Vec<_> = runs.iter().map(|run| run.found.to_string()).collect();
     let found = if found.iter().all(|count| *count == found[0]) {
         format!("{} / {there} ×{}", found[0], runs.len())
@@ -238,8 +205,7 @@ fn row(network: &Network, scanner: &str, runs: &[Run]) -> String {
         format!("{} / {there}", found.join(", "))
     };
     let invented: usize = runs.iter().map(|run| run.invented).sum();
-    let mut walls: Vec<_> = runs.iter().map(|run| run.wall).collect();
-    walls.sort_unstable_by(f64::total_cmp);
+    let walls = Spread::new(runs.iter().map(|run| run.wall));
     let attempts = runs.iter().map(|run| run.tally.attempts);
     let (least, most) = (attempts.clone().min(), attempts.max());
     let dropped: u64 = runs.iter().map(|run| run.tally.tun_dropped).sum();
@@ -247,11 +213,8 @@ fn row(network: &Network, scanner: &str, runs: &[Run]) -> String {
         .bound
         .map_or("–".to_owned(), |bound| format!("{bound:.1}"));
     format!(
-        "| {} | {scanner} | {found} | {invented} | {:.2} ({:.2} to {:.2}) | {} to {}{} | {bound} |",
+        "| {} | {scanner} | {found} | {invented} | {walls} | {} to {}{} | {bound} |",
         network.world.name,
-        walls[walls.len() / 2],
-        walls[0],
-        walls[walls.len() - 1],
         least.unwrap_or(0),
         most.unwrap_or(0),
         if dropped > 0 {
@@ -262,97 +225,25 @@ fn row(network: &Network, scanner: &str, runs: &[Run]) -> String {
     )
 }
 
-/// The open ports among those that are scanned.
-fn open(network: &Network) -> HashSet<(IpAddr, u16)> {
-    let world = &network.world;
-    (0..world.addresses())
-        .flat_map(|number| (1..=network.top).map(move |port| (number, port)))
-        .filter(|(number, port)| world.at(*number).port(*port).is_open())
-        .map(|(number, port)| (world.address(number), port))
-        .collect()
-}
-
 fn one(scanner: Scanner, network: &Network, seed: u64) -> Result<Run, String> {
-    let there = open(network);
-    let (result, tally) = lab::play_seeded(&network.world, seed, |lab| match scanner {
-        Scanner::Nishad => nishad(lab, network, seed),
-        Scanner::Nmap => nmap(lab, network),
-        Scanner::RustScan => rustscan(lab, network),
+    let asked = Asked {
+        target: network.target,
+        top: network.top,
+        args: network.args,
+        seed,
+    };
+    let (ended, tally) = lab::play_seeded(&network.world, seed, |lab| {
+        lab.output(&mut scanner.command(&asked), LIMIT)
     })?;
-    let (found, wall) = result?;
+    let ended = ended.map_err(|error| format!("{}: {error}", scanner.name()))?;
+    if scanner == Scanner::Nishad && !ended.status.success() {
+        eprintln!("{}: {}: {}", network.world.name, ended.status, ended.stderr);
+    }
+    let (found, there) = (scanner.open(&ended.stdout), there(network));
     Ok(Run {
         found: found.intersection(&there).count(),
         invented: found.difference(&there).count(),
-        wall: wall.as_secs_f64(),
+        wall: ended.wall.as_secs_f64(),
         tally,
     })
-}
-
-type Found = Result<(HashSet<(IpAddr, u16)>, Duration), String>;
-
-fn nishad(lab: &Lab, network: &Network, seed: u64) -> Found {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nishad"));
-    command
-        .args([network.target, "-p", &format!("1-{}", network.top)])
-        .args(["--format", "ndjson", "--seed", &seed.to_string()])
-        .args(network.args);
-    let ended = lab
-        .output(&mut command, LIMIT)
-        .map_err(|error| error.to_string())?;
-    if !ended.status.success() {
-        eprintln!("{}: {}: {}", network.world.name, ended.status, ended.stderr);
-    }
-    let output = Output::read(&ended.stdout);
-    let open = output.ports.iter().filter(|(_, said)| said.state == "open");
-    Ok((open.map(|(key, _)| *key).collect(), ended.wall))
-}
-
-fn nmap(lab: &Lab, network: &Network) -> Found {
-    let mut command = Command::new("nmap");
-    command
-        .args(["-sT", "-Pn", "-n", "-T4", "-oG", "-", "-p"])
-        .args([&format!("1-{}", network.top), network.target]);
-    let ended = lab
-        .output(&mut command, LIMIT)
-        .map_err(|error| error.to_string())?;
-    let mut found = HashSet::new();
-    for line in ended.stdout.lines() {
-        let mut words = line.split_whitespace();
-        let Some(address) = words.nth(1).and_then(|word| word.parse::<IpAddr>().ok()) else {
-            continue;
-        };
-        for word in words {
-            if let Some((port, "open/tcp")) = word
-                .split_once('/')
-                .map(|(port, rest)| (port, rest.get(..8).unwrap_or_default()))
-                && let Ok(port) = port.parse()
-            {
-                found.insert((address, port));
-            }
-        }
-    }
-    Ok((found, ended.wall))
-}
-
-fn rustscan(lab: &Lab, network: &Network) -> Found {
-    let mut command = Command::new("rustscan");
-    command
-        .args(["--no-config", "--greppable", "-b", "4500", "-t", "1500"])
-        .args(["-a", network.target, "-r", &format!("1-{}", network.top)]);
-    let ended = lab
-        .output(&mut command, LIMIT)
-        .map_err(|error| error.to_string())?;
-    let mut found = HashSet::new();
-    for line in ended.stdout.lines() {
-        // "198.18.0.1 -> [22,80]"
-        let Some((address, ports)) = line.split_once(" -> [") else {
-            continue;
-        };
-        let Ok(address) = address.trim().parse::<IpAddr>() else {
-            continue;
-        };
-        let ports = ports.trim_end().trim_end_matches(']').split(',');
-        found.extend(ports.filter_map(|port| Some((address, port.trim().parse().ok()?))));
-    }
-    Ok((found, ended.wall))
 }
