@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-#[allow(dead_code, reason = "one test needs a part")]
 #[path = "support/lab.rs"]
+#[allow(dead_code, reason = "one namespace is enough here")]
 mod lab;
 
 use lab::{Lab, runs, skip};

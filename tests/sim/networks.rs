@@ -394,6 +394,7 @@ fn absurd_options_neither_hang_nor_panic() {
         net_rate: Some(f64::INFINITY),
         max_sockets: usize::MAX,
         host_sockets: 0,
+        active_ports: 0,
         min_rtt_timeout: Duration::MAX,
         initial_rtt_timeout: Duration::ZERO,
         initial_window: usize::MAX,
@@ -407,7 +408,6 @@ fn absurd_options_neither_hang_nor_panic() {
         rate: Some(-0.0),
         net_rate: Some(f64::NAN),
         max_sockets: 1,
-        active_ports: 0,
         ..absurd.clone()
     };
     for options in [absurd, tiny] {
