@@ -116,6 +116,18 @@ pub fn slash24(name: &'static str) -> Network {
     }
 }
 
+/// 65,536 hosts without latency, one port in ten open, the others closed.
+pub fn slash16(name: &'static str) -> Network {
+    let host = Host::all(Port::Closed).open([7]);
+    Network {
+        world: World::new(name).subnet("198.19.0.0", 1 << 16, vec![host], |_| 0),
+        target: "198.19.0.0/16",
+        top: 10,
+        args: &[],
+        bound: None,
+    }
+}
+
 /// A router that passes so many SYNs a second.
 pub fn syn_limited(name: &'static str, top: u16, open: usize, per_second: f64) -> Network {
     let plain = lan(name, top, open, ms(20), ms(1));
@@ -161,6 +173,7 @@ pub fn table() -> Vec<Network> {
             .args(&["--exact"]),
         late("late", 1_000, 14).bound(1.5),
         slash24("slash24").bound(2.5),
+        slash16("slash16"),
         syn_limited("syn-limited", 8_000, 122, 800.0).bound(11.5),
         thin("thin-link", 8_000, 122, 1_500.0, 150).bound(6.2),
         half_open("half-open", 3_000, 23, 2_048, secs(20)).bound(45.0),
