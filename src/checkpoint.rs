@@ -225,7 +225,7 @@ mod tests {
             let error = Checkpoint::parse(other.as_bytes()).expect_err("something else");
             assert_eq!(error.to_string(), "is no checkpoint of nishad");
         }
-        let newer = text.replacen(":1,", ":2,", 1).replace("0.1.0", "9\u{1b}");
+        let newer = text.replacen(":1,", ":2,", 1).replace("0.1.0", "9\\u001b");
         let error = Checkpoint::parse(newer.as_bytes()).expect_err("another format");
         assert_eq!(
             error.to_string(),
