@@ -3,7 +3,7 @@
 //! A host that could be sent to and cannot any more ("no route", "interface down") has not changed;
 //! this machine has lost its network. Its probes are put back and tried again with growing pauses.
 //! While all hosts are in that state no other is begun. A host that could never be sent to has no
-//! route, unless others have just lost theirs.
+//! route, unless others have just lost theirs: it waits for as long as they do.
 //!
 //! When this process was stopped, or the machine slept, answers may have come to nobody: silence of
 //! what was under way is in doubt.
@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use super::host::Host;
 use super::path::Moment;
 use super::probes::Probe;
-use super::scanner::Scanner;
+use super::scanner::{COMMON, Scanner};
 use super::{Note, Reason};
 
 /// Pause after a first "no route" of a host that had one; it doubles up to the second.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Hosts whose path is lost at the same time, at least, for the whole run to be given up with them.
-const COMMON: usize = 4;
 
-/// A host that had a route and has none.
+/// A host that there is no route to.
 #[derive(Clone, Copy, Debug)]
 pub struct Away {
-    pub since: Instant,
+    since: Instant,
     pause: Duration,
+    /// It had one before, which shows that this machine has lost it.
+    had_route: bool,
 }
 
 impl Host {
@@ -40,16 +40,21 @@ impl Scanner {
     /// Takes that this machine has no route to the host any more, if so it is; the probe was put
     /// back.
     pub(super) fn has_gone(&mut self, slot: u32, now: Instant) -> bool {
-        let others = self.away > 0;
         let host = &mut self.hosts[slot as usize];
-        if host.away.is_none() && !others && !host.was_sent_to() {
+        let had_route = host.was_sent_to();
+        if !had_route && self.lost_routes == 0 {
+            self.came_back(slot);
             return false;
         }
-        let first = !others && host.away.is_none();
-        self.away += usize::from(host.away.is_none());
+        let first = self.lost_routes == 0;
+        if host.away.is_none() {
+            self.away += 1;
+            self.lost_routes += usize::from(had_route);
+        }
         let away = host.away.get_or_insert(Away {
             since: now,
             pause: PAUSE / 2,
+            had_route,
         });
         away.pause = (away.pause * 2).min(PAUSE_MAX);
         host.pause_until = Some(now + away.pause);
@@ -69,7 +74,7 @@ impl Scanner {
         let Some(away) = host.away.filter(|away| probe.sent.at > away.since) else {
             return;
         };
-        self.came_back(slot, now);
+        self.came_back(slot);
         let host = &mut self.hosts[slot as usize];
         // What was under way when the network went has had no answer for that reason.
         let from = away.since.checked_sub(self.options.timeout);
@@ -82,7 +87,7 @@ impl Scanner {
         host.pace
             .on_path_found(now.saturating_duration_since(away.since), now);
         let target = host.target.clone();
-        if self.away == 0 {
+        if away.had_route && self.lost_routes == 0 {
             let after = now.saturating_duration_since(away.since);
             self.note(Note::NetworkBack { target, after });
             self.wake_all();
@@ -90,10 +95,11 @@ impl Scanner {
     }
 
     /// The host ends, or is away no longer.
-    pub(super) fn came_back(&mut self, slot: u32, _now: Instant) {
+    pub(super) fn came_back(&mut self, slot: u32) {
         let host = &mut self.hosts[slot as usize];
-        if host.away.take().is_some() {
+        if let Some(away) = host.away.take() {
             self.away -= 1;
+            self.lost_routes -= usize::from(away.had_route);
             host.pause_until = None;
         }
     }

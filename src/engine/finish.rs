@@ -27,7 +27,7 @@ impl Scanner {
             self.remove(key);
         }
         self.wakes.stop(slot);
-        self.came_back(slot, now);
+        self.came_back(slot);
         let mut host = self.hosts.remove(slot as usize);
         self.leave_net(host.net, slot, now);
         if self.run_path.lost_since().is_some() {

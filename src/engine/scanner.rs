@@ -32,6 +32,8 @@ const NEVER: Duration = Duration::from_secs(3_600);
 /// Hosts that take turns at least, while there are as many, so that attempts in a row go to different
 /// networks.
 const SIDE_BY_SIDE: usize = 128;
+/// Hosts that can tell, at least, for something to be held against the run as a whole.
+pub(super) const COMMON: usize = 4;
 /// What an active host takes at least of [`Options::active_ports`].
 const HOST_PORTS: u32 = 256;
 
@@ -110,8 +112,9 @@ pub struct Scanner {
     pub(super) run_trials: Trials,
     pub(super) run_last_trial: Option<u32>,
     pub(super) budget: Budget,
-    /// Hosts that this machine has lost its route to.
+    /// Active hosts that there is no route to, and those of them that there was one to.
     pub(super) away: usize,
+    pub(super) lost_routes: usize,
     /// When the last stretch ended in which nobody looked at what came.
     pub(super) gap_end: Option<Instant>,
     /// What keeps everything from being sent, as of the last [`poll_action`](Self::poll_action).
@@ -170,6 +173,7 @@ impl Scanner {
             run_trials: Trials::default(),
             run_last_trial: None,
             away: 0,
+            lost_routes: 0,
             gap_end: None,
             blocked_until: None,
             ending: None,

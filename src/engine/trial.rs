@@ -7,7 +7,7 @@ use super::loss::Trials;
 use super::pace::Found;
 use super::path::{Moment, Path};
 use super::probes::{Kind, Probe};
-use super::scanner::Scanner;
+use super::scanner::{COMMON, Scanner};
 
 /// Silences by which the rate is judged, and the share of them in doubt that slows it.
 const JUDGED: u32 = 48;
@@ -15,8 +15,6 @@ const MOSTLY: f64 = 0.5;
 /// Loss, over so many lost trials, at which silence means too little to go on at the same rate.
 const HEAVY: f64 = 0.3;
 const HEAVY_LOST: f64 = 12.0;
-/// Answering hosts needed before canaries are held against the run as a whole.
-const COMMON: usize = 4;
 
 impl Scanner {
     /// Whatever of a host is due by time alone.

@@ -115,6 +115,27 @@ fn a_host_that_never_had_a_route_waits_for_nothing() {
     );
 }
 
+/// It is tried for the first time while the network is away, and has no route when that is back.
+#[test]
+fn a_host_without_a_route_is_no_reason_to_end_the_run_after_an_outage() {
+    let origin = Instant::now();
+    let mut network = network(origin, 12, Port::Closed);
+    network
+        .gone
+        .push((0.0, f64::MAX, (1..6).map(addr).collect()));
+    network.gone.push((0.1, 2.0, Vec::new()));
+    let options = Options {
+        // Two hosts at once: those without a route take every place.
+        active_ports: 1_000,
+        ..Options::default()
+    };
+    let out = scan(&mut network, origin, 12, options);
+    assert!(out.elapsed < Duration::from_secs(15), "{:?}", out.elapsed);
+    assert_eq!(open(&out), 7 * 72);
+    let unscanned = out.hosts.iter().map(|host| host.counts.unscanned);
+    assert_eq!(unscanned.sum::<u64>(), 5 * 500);
+}
+
 #[test]
 fn one_host_whose_route_is_gone_does_not_hold_up_the_others() {
     let origin = Instant::now();
