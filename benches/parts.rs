@@ -15,10 +15,10 @@ mod timers;
 
 // Private in the library, and so compiled again from their sources, which name the library's crate.
 use nishad::engine;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "a bench times a part of it")]
 #[path = "../src/net/outcome.rs"]
 mod outcome;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "a bench times a part of it")]
 #[path = "../src/engine/wheel.rs"]
 mod wheel;
 

@@ -91,8 +91,12 @@ impl Ndjson {
 
     /// Writes the start line. Errors are those of `out`.
     pub fn start(&mut self, out: &mut impl Write) -> io::Result<()> {
+        Line::Start(self.start_line()).write(out)
+    }
+
+    fn start_line(&self) -> StartLine {
         let about = &self.about;
-        let start = StartLine {
+        StartLine {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             args: about.args.clone(),
@@ -107,8 +111,7 @@ impl Ndjson {
             run_hosts: about.run_planned.0,
             run_planned: about.run_planned.1,
             targets_failed: about.targets_failed,
-        };
-        Line::Start(start).write(out)
+        }
     }
 
     /// Writes the lines of `report`. Errors are those of `out`.
@@ -129,24 +132,7 @@ impl Ndjson {
 
     /// Writes the run line. Errors are those of `out`.
     pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
-        let line = RunLine {
-            schema: SCHEMA,
-            version: env!("CARGO_PKG_VERSION").into(),
-            args: self.about.args.clone(),
-            seed: self.about.key.seed,
-            run_id: self.about.key.id(),
-            shard: self.about.part.map(Into::into),
-            started: self.clock.started(),
-            elapsed_s: seconds(run.elapsed),
-            hosts: run.hosts,
-            silent_hosts: run.silent_hosts,
-            planned: run.counts.total(),
-            counts: run.counts.into(),
-            attempts: run.attempts,
-            miss: run.miss,
-            targets_failed: run.targets_failed,
-            complete: run.counts.unscanned == 0 && run.targets_failed == 0,
-        };
+        let line = RunLine::new(self.start_line(), run);
         Line::Run(line).write(out)
     }
 

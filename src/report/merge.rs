@@ -16,10 +16,8 @@ use super::section::Section;
 use super::sum::{Hosts, Sum, duration, end};
 use super::survey::Survey;
 use super::twice::Twice;
-use crate::engine::{Counts, HostReport, PortReport, Reason, Report, State, Trust};
-use crate::output::ndjson::{
-    Address, HostLine, Line, PortLine, RunLine, SCHEMA, StartLine, seconds,
-};
+use crate::engine::{Counts, HostReport, PortReport, Reason, Report, Trust};
+use crate::output::ndjson::{Address, HostLine, Line, PortLine, RunLine, StartLine, seconds};
 use crate::output::{Clock, Run, Show, Text, TextOptions};
 use crate::target::Dealt;
 
@@ -416,26 +414,8 @@ impl Document {
         match &mut self.text {
             Some((text, _)) => text.finish(out, run),
             None => {
-                let start = &self.start;
-                Line::Run(RunLine {
-                    schema: SCHEMA,
-                    version: start.version.clone(),
-                    args: start.args.clone(),
-                    seed: start.seed,
-                    run_id: start.run_id.clone(),
-                    shard: None,
-                    started: start.started,
-                    elapsed_s: seconds(run.elapsed),
-                    hosts: run.hosts,
-                    silent_hosts: run.silent_hosts,
-                    planned: run.counts.total(),
-                    counts: run.counts.into(),
-                    attempts: run.attempts,
-                    miss: run.miss,
-                    targets_failed: run.targets_failed,
-                    complete: run.counts.get(State::Unscanned) == 0 && run.targets_failed == 0,
-                })
-                .write(out)
+                let start = self.start.clone();
+                Line::Run(RunLine::new(start, run)).write(out)
             }
         }
     }

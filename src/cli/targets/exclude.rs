@@ -5,7 +5,8 @@ use nishad::target::{HostSet, HostSpec, Target, targets_digest};
 use super::bad::Bad;
 use super::list::{self, Word};
 use super::lookup::Lookup;
-use super::names::{Names, Place};
+use super::names::Names;
+use super::place::Place;
 use super::{Args, scope_id};
 
 /// Exclusions as they were read, while their names are resolved.

@@ -1,12 +1,13 @@
 //! TARGETs to hosts: addresses at once, with scopes as interface indices; `lookup` resolves one name,
 //! `names` many at the same time. `list` reads files of them, `exclude` what is to be left out, `bad`
-//! keeps what is wrong.
+//! keeps what is wrong, `place` says where.
 
 mod bad;
 mod exclude;
 mod list;
 mod lookup;
 mod names;
+mod place;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -22,7 +23,8 @@ pub(crate) use bad::Bad;
 pub(crate) use exclude::{Excluded, Excludes};
 pub(crate) use list::is_stdin;
 pub(crate) use lookup::Lookup;
-pub(crate) use names::{Names, Place};
+pub(crate) use names::Names;
+pub(crate) use place::Place;
 
 /// Address family asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

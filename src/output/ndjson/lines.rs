@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::engine::{Counts, Reason, State, Verdict};
+use crate::output::Run;
 use crate::output::escape::is_dangerous;
 use crate::target::{Dealt, RunKey, Shard, Target};
 
@@ -203,6 +204,30 @@ pub struct RunLine {
     pub targets_failed: u64,
     /// Whether nothing is unscanned and no target failed.
     pub complete: bool,
+}
+
+impl RunLine {
+    /// The end of the run that `start` is the start of.
+    pub fn new(start: StartLine, run: &Run) -> RunLine {
+        RunLine {
+            schema: start.schema,
+            version: start.version,
+            args: start.args,
+            seed: start.seed,
+            run_id: start.run_id,
+            shard: start.shard,
+            started: start.started,
+            elapsed_s: seconds(run.elapsed),
+            hosts: run.hosts,
+            silent_hosts: run.silent_hosts,
+            planned: run.counts.total(),
+            counts: run.counts.into(),
+            attempts: run.attempts,
+            miss: run.miss,
+            targets_failed: run.targets_failed,
+            complete: run.counts.unscanned == 0 && run.targets_failed == 0,
+        }
+    }
 }
 
 /// Probes by state.
