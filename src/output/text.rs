@@ -4,20 +4,24 @@
 //! host is complete; nothing is held for ports that are not listed. In a run of several hosts,
 //! those without an open, a closed or a listed port get no block but are summed at the end.
 
+mod words;
+
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use super::pending::{Pending, PendingHost, PendingPort};
 use super::tally::Tally;
 use super::{Clock, Run, Show, escape};
-use crate::engine::{Counts, HostReport, Reason, Report, State, Trust, Verdict};
+use crate::engine::{HostReport, Reason, Report, State, Verdict};
 use crate::service;
 use crate::target::{Dealt, Shard, Target};
+use words::{
+    Because, Chance, Seconds, Sums, Word, chance_of, digits, hosts, ports, trust_lines, unknown,
+};
 
 const RULE: &str = "--------------------------------------------------";
 
@@ -362,181 +366,6 @@ impl Text {
             Seconds(run.elapsed)
         )
     }
-}
-
-/// Why there is no chance to tell. In results put together from shards, which know nothing of each
-/// other, what answered in one says nothing of the silence in another.
-fn unknown(counts: &Counts, merged: bool) -> &'static str {
-    match (counts.open + counts.closed, merged) {
-        (0, _) => "cannot be known, nothing answered",
-        (_, true) => "cannot be known for the shards in which nothing answered",
-        (_, false) => "cannot be known",
-    }
-}
-
-/// What a chance is the chance of.
-fn chance_of(counts: &Counts) -> &'static str {
-    match counts.unscanned {
-        0 => "Chance that an open port was missed",
-        _ => "Chance that an open port was missed among those scanned",
-    }
-}
-
-fn trust_lines(text: &mut String, counts: &Counts, trust: &Trust, merged: bool) -> fmt::Result {
-    if trust.accepts_all > 0 {
-        let n = trust.accepts_all;
-        writeln!(
-            text,
-            "suspect: accepts-all ({n} of {n} unlikely ports open)"
-        )?;
-    }
-    if trust.refusals_limited {
-        writeln!(
-            text,
-            "Refusals are limited here: filtered ports may be closed, but none of them is open"
-        )?;
-    }
-    if let Some(loss) = trust.loss.filter(|loss| *loss >= 0.0005) {
-        writeln!(text, "Estimated loss on the path: {:.1}%", loss * 100.0)?;
-    }
-    if counts.total() == counts.unscanned {
-        return Ok(());
-    }
-    match trust.miss {
-        Some(miss) => {
-            let all_answered = counts.open + counts.closed == counts.total();
-            let chance = Chance { miss, all_answered };
-            writeln!(text, "{}: {chance}", chance_of(counts))
-        }
-        None => writeln!(text, "{}: {}", chance_of(counts), unknown(counts, merged)),
-    }
-}
-
-/// A chance in words.
-struct Chance {
-    miss: f64,
-    all_answered: bool,
-}
-
-impl fmt::Display for Chance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.all_answered {
-            return f.write_str("none, every port answered");
-        }
-        match self.miss {
-            miss if miss < 1e-6 => f.write_str("below 1 in 1,000,000"),
-            miss if miss <= 0.02 => write!(f, "about 1 in {}", Thousands(two_digits(1.0 / miss))),
-            miss => write!(f, "about {:.0}%", (miss * 100.0).min(100.0)),
-        }
-    }
-}
-
-/// `value`, 1 to 1,000,000, rounded down to two significant digits: the chance is not understated.
-fn two_digits(value: f64) -> u64 {
-    let mut unit = 1;
-    // The small addition keeps 1 / 0.001 from becoming 990.
-    let value = (value + 1e-6) as u64;
-    while value / unit >= 100 {
-        unit *= 10;
-    }
-    value / unit * unit
-}
-
-/// A number with commas between thousands.
-struct Thousands(u64);
-
-impl fmt::Display for Thousands {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (index, digit) in digits.chars().enumerate() {
-            if index > 0 && (digits.len() - index).is_multiple_of(3) {
-                f.write_char(',')?;
-            }
-            f.write_char(digit)?;
-        }
-        Ok(())
-    }
-}
-
-/// `2 open, 1020 closed, 2 filtered, 0 unscanned`.
-struct Sums<'a>(&'a Counts);
-
-impl fmt::Display for Sums<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, state) in State::ALL.into_iter().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{} {}", self.0.get(state), state.as_str())?;
-        }
-        Ok(())
-    }
-}
-
-/// Seconds with two decimals.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.0.as_secs_f64())
-    }
-}
-
-/// A state as port lines have it.
-struct Word {
-    state: State,
-    color: bool,
-}
-
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, color) = match self.state {
-            State::Open => ("OPEN", 32),
-            State::Closed => ("CLOSED", 31),
-            State::Filtered => ("FILTERED", 33),
-            State::Unscanned => ("UNSCANNED", 35),
-        };
-        if self.color {
-            write!(f, "\x1b[{color}m{word}\x1b[0m")
-        } else {
-            f.write_str(word)
-        }
-    }
-}
-
-/// Why a verdict is what it is.
-struct Because<'a>(&'a Verdict);
-
-impl fmt::Display for Because<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict {
-            reason,
-            attempts,
-            rtt,
-            from,
-        } = self.0;
-        f.write_str(reason.as_str())?;
-        if let Some(from) = from {
-            write!(f, " from {from}")?;
-        }
-        if let Some(rtt) = rtt {
-            write!(f, ", {:.2} ms", rtt.as_secs_f64() * 1e3)?;
-        }
-        if *attempts > 1 {
-            write!(f, ", {attempts} attempts")?;
-        }
-        Ok(())
-    }
-}
-
-fn ports(n: u64) -> String {
-    format!("{n} port{}", if n == 1 { "" } else { "s" })
-}
-
-fn hosts(n: u64) -> String {
-    format!("{n} host{}", if n == 1 { "" } else { "s" })
-}
-
-fn digits(port: u16) -> usize {
-    port.checked_ilog10().unwrap_or(0) as usize + 1
 }
 
 #[cfg(test)]
