@@ -153,11 +153,11 @@ impl Driver<'_> {
 
     fn take_events(&mut self, timeout: Duration) -> io::Result<()> {
         let mut full = self.sockets.wait(timeout)?;
-        if let Some((from, to)) = self.watch.gap(timeout) {
-            self.scanner.handle_gap(from, to);
+        self.now = Instant::now();
+        if let Some(from) = self.watch.gap(timeout, self.now) {
+            self.scanner.handle_gap(from, self.now);
         }
         for _ in 0..FULL_QUEUES {
-            self.now = Instant::now();
             let (scanner, now) = (&mut self.scanner, self.now);
             self.sockets
                 .drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
@@ -165,6 +165,7 @@ impl Driver<'_> {
                 break;
             }
             full = self.sockets.wait(Duration::ZERO)?;
+            self.now = Instant::now();
         }
         Ok(())
     }

@@ -26,22 +26,17 @@ impl Watch {
         }
     }
 
-    /// A turn has come to its end, which waited for `wait` at most: the gap in it, if there was one,
-    /// on the monotonic clock.
-    pub(super) fn gap(&mut self, wait: Duration) -> Option<(Instant, Instant)> {
-        self.turn(wait, Instant::now(), SystemTime::now())
+    /// A turn that waited for `wait` at most is at its end `now`: since when there was a gap in it, if
+    /// there was one.
+    pub(super) fn gap(&mut self, wait: Duration, now: Instant) -> Option<Instant> {
+        self.turn(wait, now, SystemTime::now())
     }
 
-    fn turn(
-        &mut self,
-        wait: Duration,
-        now: Instant,
-        wall: SystemTime,
-    ) -> Option<(Instant, Instant)> {
+    fn turn(&mut self, wait: Duration, now: Instant, wall: SystemTime) -> Option<Instant> {
         let before = std::mem::replace(self, Watch { at: now, wall });
         let passed = now.saturating_duration_since(before.at);
         let by_wall = wall.duration_since(before.wall).unwrap_or_default();
-        (passed.max(by_wall) > wait + GAP).then_some((before.at, now))
+        (passed.max(by_wall) > wait + GAP).then_some(before.at)
     }
 }
 
@@ -57,10 +52,10 @@ mod tests {
         let mut watch = Watch { at, wall };
         assert_eq!(watch.turn(S * 5, at + S * 6, wall + S * 6), None);
         let stopped = watch.turn(S, at + S * 16, wall + S * 16);
-        assert_eq!(stopped, Some((at + S * 6, at + S * 16)));
+        assert_eq!(stopped, Some(at + S * 6));
         // The monotonic clock stands still while the machine sleeps.
         let slept = watch.turn(S, at + S * 17, wall + S * 3_600);
-        assert_eq!(slept, Some((at + S * 16, at + S * 17)));
+        assert_eq!(slept, Some(at + S * 16));
         // Set back.
         assert_eq!(watch.turn(S, at + S * 18, wall), None);
     }

@@ -10,11 +10,6 @@ use crate::lab;
 use crate::model::{World, secs};
 use crate::truth::{Comparison, Output};
 
-/// Set: a world that cannot be made is a failure.
-const REQUIRED: &str = "NISHAD_LAB";
-/// Set inside the user namespace in which a test runs again.
-const INSIDE: &str = "NISHAD_WORLD_INSIDE";
-
 /// What is scanned.
 #[derive(Clone)]
 pub struct Trial<'a> {
@@ -123,40 +118,16 @@ pub fn both(trial: &Trial, want: impl FnOnce(&Trial) -> Result<Ran, String>) -> 
 
 /// What a scan with all that this machine has says, which is true.
 pub fn plenty(trial: &Trial) -> Option<Ran> {
-    if let Some(command) = lab::as_root()
-        && std::env::var_os(INSIDE).is_none()
-    {
-        again(trial.test, command);
+    if lab::ran_inside(trial.test) {
         return None;
     }
     match trial.run(&[], |_| ()) {
         Ok(plenty) => Some(plenty),
         Err(why) => {
-            let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
-            assert!(!required, "{}: {why}", trial.test);
+            assert!(!lab::is_required(), "{}: {why}", trial.test);
             println!("skipped: {}: {why}", trial.test);
             None
         }
-    }
-}
-
-/// Runs one test as the root of a user namespace of its own.
-fn again(test: &str, mut command: Command) {
-    let program = std::env::current_exe().unwrap();
-    let result = command
-        .arg(program)
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .status();
-    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
-    match result {
-        Ok(status) if status.success() => {}
-        // unshare's own failure; a failed test's is 101.
-        Ok(status) if status.code() == Some(1) && !required => {
-            println!("skipped: no user namespace here, and not root");
-        }
-        Err(error) if !required => println!("skipped: cannot run unshare: {error}"),
-        other => panic!("{test} in a user namespace: {other:?}"),
     }
 }
 
@@ -168,8 +139,7 @@ pub fn is_there(command: &[&str]) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
-    assert!(there || !required, "{command:?} does not run");
+    assert!(there || !lab::is_required(), "{command:?} does not run");
     if !there {
         println!("skipped: {command:?} does not run");
     }

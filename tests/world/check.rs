@@ -10,12 +10,8 @@ use crate::networks::Network;
 use crate::tally::Tally;
 use crate::truth::{Comparison, Output};
 
-/// Set: a world that cannot be made is a failure.
-const REQUIRED: &str = "NISHAD_LAB";
 /// Another seed for the chances of every world and the order of every scan.
 const SEED: &str = "NISHAD_WORLD_SEED";
-/// Set inside the user namespace in which a test runs again.
-const INSIDE: &str = "NISHAD_WORLD_INSIDE";
 
 /// One scan of one network.
 pub struct Scanned {
@@ -66,10 +62,7 @@ type Way<'a> = &'a (dyn Fn(&Lab, &Network, u64) -> Result<(Output, String), Stri
 
 /// The same in another way.
 pub fn scan_by(test: &str, network: &Network, seed: u64, way: Way) -> Option<Scanned> {
-    if let Some(command) = lab::as_root()
-        && std::env::var_os(INSIDE).is_none()
-    {
-        again(test, command);
+    if lab::ran_inside(test) {
         return None;
     }
     let seed = std::env::var(SEED).map_or(seed, |given| given.parse().unwrap());
@@ -123,27 +116,6 @@ fn compare(network: &Network, seed: u64, output: Output, text: &str, tally: Tall
 }
 
 fn skip(world: &World, reason: &str) {
-    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
-    assert!(!required, "{}: {reason}", world.name);
+    assert!(!lab::is_required(), "{}: {reason}", world.name);
     println!("skipped: {}: {reason}", world.name);
-}
-
-/// Runs one test as the root of a user namespace of its own.
-fn again(test: &str, mut command: Command) {
-    let program = std::env::current_exe().unwrap();
-    let result = command
-        .arg(program)
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .status();
-    let required = std::env::var(REQUIRED).is_ok_and(|value| value == "required");
-    match result {
-        Ok(status) if status.success() => {}
-        // unshare's own failure; a failed test's is 101.
-        Ok(status) if status.code() == Some(1) && !required => {
-            println!("skipped: no user namespace here, and not root");
-        }
-        Err(error) if !required => println!("skipped: cannot run unshare: {error}"),
-        other => panic!("{test} in a user namespace: {other:?}"),
-    }
 }

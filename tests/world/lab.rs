@@ -135,6 +135,48 @@ pub fn play_seeded<R: Send>(
     })
 }
 
+/// Set: a world that cannot be made is a failure.
+const REQUIRED: &str = "NISHAD_LAB";
+/// Set inside the user namespace in which a test runs again.
+const INSIDE: &str = "NISHAD_WORLD_INSIDE";
+
+/// Whether a world must be made.
+pub fn is_required() -> bool {
+    std::env::var(REQUIRED).is_ok_and(|value| value == "required")
+}
+
+/// Runs `test` again, as the root of a user namespace, where the user is not root; whether that was
+/// to be done. It panics if the test fails there.
+pub fn ran_inside(test: &str) -> bool {
+    match as_root() {
+        Some(command) if std::env::var_os(INSIDE).is_none() => {
+            again(test, command);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Runs one test as the root of a user namespace of its own.
+fn again(test: &str, mut command: Command) {
+    let program = std::env::current_exe().expect("a test knows its own program");
+    let result = command
+        .arg(program)
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .status();
+    let required = is_required();
+    match result {
+        Ok(status) if status.success() => {}
+        // unshare's own failure; a failed test's is 101.
+        Ok(status) if status.code() == Some(1) && !required => {
+            println!("skipped: no user namespace here, and not root");
+        }
+        Err(error) if !required => println!("skipped: cannot run unshare: {error}"),
+        other => panic!("{test} in a user namespace: {other:?}"),
+    }
+}
+
 /// Whether a world could be made by this user; if not and another try as the root of an own user
 /// namespace could help, the command that does it: what follows runs in there.
 pub fn as_root() -> Option<Command> {

@@ -1,9 +1,9 @@
 //! The text format on hand-made reports.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
-use crate::engine::{BulkReport, PortReport, Reason};
+use crate::engine::{BulkReport, Counts, PortReport, Reason, Trust};
 
 fn options() -> TextOptions {
     TextOptions {
