@@ -38,6 +38,20 @@ impl Scanned {
         self
     }
 
+    /// Nothing invented, nothing unscanned, all sums right, and every state and reason right but for
+    /// those of `others` ports.
+    pub fn right_but(&self, others: u64) -> &Scanned {
+        let found = &self.comparison;
+        let different = found.missed.len() + found.wrong.len() + found.reasons.len();
+        let right = found.invented.is_empty()
+            && found.faults.is_empty()
+            && found.unscanned == 0
+            && found.unsaid == 0
+            && different as u64 <= others;
+        assert!(right, "{different} of {others} allowed\n{}", self.story);
+        self
+    }
+
     /// The first host's line.
     pub fn host(&self, key: &str) -> &Value {
         &self.output.hosts[0][key]

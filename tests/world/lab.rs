@@ -33,6 +33,10 @@ const DEVICE: &str = "world0";
 const QUEUE: u32 = 50_000;
 /// Packets taken or given between two looks at the clock.
 const BATCH: usize = 64;
+/// How long the kernel may take to make the device usable.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// RTF_LOCAL, linux/ipv6_route.h.
+const LOCAL: u32 = 0x8000_0000;
 
 /// Worlds are played one at a time: two would take each other's processor.
 static TURN: Mutex<()> = Mutex::new(());
@@ -204,6 +208,7 @@ fn inside<R>(world: &World, seed: u64, body: impl FnOnce(&Lab) -> R) -> Result<(
         drop(guard);
         let mut tally = player.join().expect("the world is played without panic")?;
         tally.tun_dropped = dropped()?;
+        tally.met_a_call = met_a_call()?;
         Ok((result, tally))
     })
 }
@@ -243,7 +248,36 @@ fn device() -> Result<Tun, String> {
          addr add {SCANNER_V6}/128 dev {DEVICE} nodad\n\
          route add fd00:18::/32 via fe80::1 dev {DEVICE} onlink src {SCANNER_V6}\n"
     ))?;
+    await_local_route()?;
     Ok(tun)
+}
+
+/// Until the kernel takes packets for [`SCANNER_V6`]: it drops them as long as the address has no
+/// route in the table `local`, which it gets some time after `ip` has ended.
+fn await_local_route() -> Result<(), String> {
+    let address = SCANNER_V6.octets().map(|octet| format!("{octet:02x}"));
+    let address = address.concat();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let routes = std::fs::read_to_string("/proc/thread-self/net/ipv6_route")
+            .map_err(|error| format!("no IPv6: {error}"))?;
+        if routes.lines().any(|route| is_local(route, &address)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{SCANNER_V6} gets no local route:\n{routes}"));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether a line of /proc/net/ipv6_route is the local route of `address`: destination, its length,
+/// source, its length, next hop, metric, two counters, flags.
+fn is_local(route: &str, address: &str) -> bool {
+    let fields: Vec<&str> = route.split_whitespace().collect();
+    let flags = fields.get(8).map(|flags| u32::from_str_radix(flags, 16));
+    fields.first() == Some(&address)
+        && flags.is_some_and(|flags| flags.is_ok_and(|f| f & LOCAL > 0))
 }
 
 /// Sets a value of the calling thread's network namespace.
@@ -284,6 +318,22 @@ fn dropped() -> Result<u64, String> {
     column
         .and_then(|drops| drops.parse().ok())
         .ok_or_else(|| format!("cannot read the device's counters: {line}"))
+}
+
+/// ICMP errors that came while a call held their socket. TCP puts its own packets off until the call
+/// returns, so that such an error overtakes the answers before it.
+fn met_a_call() -> Result<u64, String> {
+    const COUNTER: &str = "LockDroppedIcmps";
+    let table = std::fs::read_to_string("/proc/thread-self/net/netstat")
+        .map_err(|error| format!("/proc/thread-self/net/netstat: {error}"))?;
+    // A line of names, then one of numbers.
+    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = lines.next().zip(lines.next()).unwrap_or_default();
+    let mut both = names.split_whitespace().zip(numbers.split_whitespace());
+    let count = both.find(|(name, _)| *name == COUNTER);
+    count
+        .and_then(|(_, count)| count.parse().ok())
+        .ok_or_else(|| format!("the kernel does not count {COUNTER}"))
 }
 
 /// How long nothing has come before the world sleeps, nanoseconds.

@@ -1,6 +1,10 @@
 //! A socket that serves one attempt after another takes nothing of one into the next: answers that
 //! come twice, late, or in contradiction to each other never change a verdict.
 //!
+//! One thing no scanner can know: an ICMP error that meets a call on its socket is handled at once, the
+//! packets before it only when the call returns, so that the stray is the first answer. The kernel
+//! counts these, and only so many verdicts may be the stray's.
+//!
 //! Each world is scanned from few source ports, so that the same two addresses and ports meet again
 //! soon: a stray packet of an attempt finds a socket that now serves another. Its delays lie around
 //! the moment at which a refused socket is connected again, which is within a millisecond or two.
@@ -49,7 +53,7 @@ fn check(test: &str, target: &'static str, most: Port, strays: &[Stray]) {
             scanned.tally.strays
         );
         scanned
-            .all_right(0)
+            .right_but(scanned.tally.met_a_call)
             .require("strays came", scanned.tally.strays >= u64::from(PORTS));
     }
 }

@@ -49,6 +49,8 @@ pub struct Tally {
     pub busy: u64,
     /// What the TUN device's own queue dropped: must be 0, for no world decides that.
     pub tun_dropped: u64,
+    /// ICMP errors that came while a call of the scanner held their socket.
+    pub met_a_call: u64,
     /// Packets that the kernel would not take.
     pub write_failed: u64,
     /// Processor time that the world itself took, in seconds.
@@ -116,8 +118,8 @@ impl fmt::Display for Tally {
         )?;
         writeln!(
             f,
-            "answered: {} SYN-ACKs, {} RSTs, {} ICMP, {} of them strays",
-            self.syn_acks, self.rsts, self.icmp, self.strays
+            "answered: {} SYN-ACKs, {} RSTs, {} ICMP ({} met a call), {} of them strays",
+            self.syn_acks, self.rsts, self.icmp, self.met_a_call, self.strays
         )?;
         let dropped = [
             ("by loss", self.lost),
