@@ -2,10 +2,10 @@
 //! privilege, on one event loop and one thread.
 //!
 //! [`target`] says what to scan, [`engine`] when and how, [`net`] does it, [`output`] writes down
-//! what came of it, [`report`] reads that back and joins the shards of a run, [`checkpoint`] keeps
-//! the position of a run, [`service`] knows what ports are for. [`net::scan`] runs a whole scan on
-//! the calling thread and hands out events as they come; nothing is printed, no signal handler and
-//! no limit of the process is touched.
+//! what came of it, [`report`] reads that back and joins the shards of a run, [`audit`] compares
+//! it with an earlier one and with a policy, [`checkpoint`] keeps the position of a run, [`service`]
+//! knows what ports are for. [`net::scan`] runs a whole scan on the calling thread and hands out
+//! events as they come; nothing is printed, no signal handler and no limit of the process is touched.
 //!
 //! Every planned probe ends in exactly one verdict: open, closed, filtered or, with a reason,
 //! unscanned. A failure of this machine (descriptors, ports, memory) is never a verdict on a port.
@@ -47,6 +47,7 @@
 //! The feature `cli`, on by default, is the program's; a library user does without:
 //! `nishad = { version = "0.1", default-features = false }`.
 
+pub mod audit;
 pub mod checkpoint;
 pub mod engine;
 pub mod net;
