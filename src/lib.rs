@@ -29,8 +29,8 @@
 //! let space = TargetSpace::new(hosts, ports, nishad::service::popular(), 42);
 //!
 //! let mut open = Vec::new();
-//! let cancel = Default::default();
-//! let run = net::scan(space, Options::default(), &cancel, &mut |event| {
+//! let control = net::Control::default();
+//! let run = net::scan(space, Options::default(), &control, &mut |event| {
 //!     if let Event::Report(Report::Port(found)) = event
 //!         && found.verdict.state() == State::Open
 //!     {

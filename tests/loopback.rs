@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nishad::engine::{LocalFault, Note, Options, PortReport, Reason, Report, State};
-use nishad::net::{Event, RunReport, available_sockets, scan};
+use nishad::net::{Control, Event, RunReport, available_sockets, scan};
 use nishad::target::{HostSet, PortSet, TargetSpace};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
@@ -384,19 +384,19 @@ fn a_scan_ends_when_told_to() {
         timeout: Duration::from_secs(3600),
         ..Options::default()
     };
-    let cancel = Arc::new(AtomicBool::new(false));
+    let control = Control::default();
     let (mut unscanned, mut hosts) = (0, 0);
     let later = std::thread::spawn({
-        let cancel = cancel.clone();
+        let control = control.clone();
         move || {
             std::thread::sleep(Duration::from_millis(200));
-            cancel.store(true, Ordering::Relaxed);
+            control.cancel();
         }
     });
     let run = scan(
         space(V4, [addr.port()], 1),
         options.clone(),
-        &cancel,
+        &control,
         &mut |event| {
             match event {
                 Event::Report(Report::Bulk(report)) => unscanned += report.ports.len(),

@@ -2,15 +2,13 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use nishad::checkpoint::Checkpoint;
 use nishad::engine::{LocalFault, Note, Report, Snapshot, State};
-use nishad::net::{self, Budget, Event, RunReport, ScanError};
+use nishad::net::{self, Budget, Control, Event, RunReport, ScanError};
 use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
 
 use super::Exit;
@@ -73,11 +71,11 @@ pub(crate) fn run(
         view.screen.line(format_args!("{told}"));
         view.screen.line(format_args!("this machine: {budget}"));
     }
-    let cancel = signals.scanning();
+    let control = signals.scanning();
     // Results that have nowhere to go are not begun.
     let ended = view.start(saved.as_ref()).map(|()| {
         let scan = net::Scan::new(plan.space, plan.options);
-        let ended = view.scan(scan, unresolved, saved, cancel);
+        let ended = view.scan(scan, unresolved, saved, &control);
         view.screen.clear();
         ended
     });
@@ -89,7 +87,7 @@ pub(crate) fn run(
         (Err(error), _) | (_, Some(error)) => Err(error),
         (Ok(Ok(ended)), None) => view
             .finish(&ended)
-            .map(|()| ended.counts.unscanned == 0 && all_resolved),
+            .map(|()| ended.counts.is_complete() && all_resolved),
         (Ok(Err(error)), None) => {
             // What is known is not lost.
             let _ = view.flush();
@@ -164,7 +162,7 @@ impl View {
         mut scan: net::Scan,
         unresolved: u64,
         saved: Option<Checkpoint>,
-        cancel: &Arc<AtomicBool>,
+        control: &Control,
     ) -> Result<RunReport, ScanError> {
         if unresolved > 0 {
             let (feeder, feed) = net::feed();
@@ -177,7 +175,7 @@ impl View {
         if let Some(saving) = &self.saving {
             scan = scan.snapshots(saving.every);
         }
-        scan.run(cancel, &mut |event| self.observe(event))
+        scan.run(control, &mut |event| self.observe(event))
     }
 
     fn observe(&mut self, event: Event) -> ControlFlow<()> {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
+use nishad::net::Control;
+
 /// Exit code of an interrupted program: 128 + SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -33,10 +35,10 @@ impl Signals {
         Ok(Signals { deadly, cancel })
     }
 
-    /// From now on the first signal only sets the flag returned.
-    pub(crate) fn scanning(&self) -> &Arc<AtomicBool> {
+    /// From now on the first signal only ends the scan that is controlled by what is returned.
+    pub(crate) fn scanning(&self) -> Control {
         self.deadly.store(false, Ordering::SeqCst);
-        &self.cancel
+        Control::from(self.cancel.clone())
     }
 
     /// Whether a signal has come since [`scanning`](Self::scanning).

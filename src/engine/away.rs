@@ -112,6 +112,10 @@ impl Scanner {
     /// Gives a host up that has been away, or whose path has been lost, for as long as is waited; or
     /// the run, if that is so with all.
     pub(super) fn check_outage(&mut self, slot: u32, now: Instant) {
+        if self.paused.is_some() {
+            // Nothing is sent that could show the end of it.
+            return;
+        }
         let host = &self.hosts[slot as usize];
         let patience = self.options.give_up;
         let is_over = |since: Instant| now.saturating_duration_since(since) >= patience;
@@ -131,6 +135,27 @@ impl Scanner {
                 return self.end(Reason::PathLost, now);
             }
             self.give_up(slot, Reason::PathLost, now);
+        }
+    }
+
+    /// Lets no new attempt start, or lets them again. Attempts under way end as they do; how long a
+    /// network is waited for does not count the pause.
+    pub fn set_paused(&mut self, paused: bool, now: Instant) {
+        match (self.paused, paused) {
+            (None, true) => self.paused = Some(now),
+            (Some(since), false) => {
+                self.paused = None;
+                let length = now.saturating_duration_since(since);
+                self.run_path.shift_loss(length);
+                for (_, host) in &mut self.hosts {
+                    host.path.shift_loss(length);
+                    if let Some(away) = &mut host.away {
+                        away.since += length;
+                    }
+                }
+                self.wake_all();
+            }
+            _ => {}
         }
     }
 

@@ -45,8 +45,8 @@ impl Scanner {
                 rtt: None,
                 from: None,
             };
-            host.counts.add(reason.state(), ports.len() as u64);
-            self.counts.add(reason.state(), ports.len() as u64);
+            host.counts.add_reason(reason, ports.len() as u64);
+            self.counts.add_reason(reason, ports.len() as u64);
             let (target, ports) = (host.target.clone(), ports.into_iter().collect::<PortSet>());
             self.actions
                 .push_back(Action::Report(Report::Bulk(BulkReport {
@@ -118,6 +118,12 @@ impl Scanner {
         for index in 0..host.ledger.len() {
             let reason = match (host.ledger.stage(index), rest) {
                 (Stage::Done, _) => continue,
+                // Whatever kept it from being tried, it is not wanted any more.
+                (stage, Some(Reason::FirstOpen))
+                    if stage != Stage::Silent || host.ledger.counted(index) == 0 =>
+                {
+                    Reason::FirstOpen
+                }
                 (Stage::Silent, _) if host.ledger.counted(index) == 0 => Reason::PathLost,
                 (Stage::Silent, _) | (_, None) => Reason::NoResponse,
                 (_, Some(rest)) => rest,

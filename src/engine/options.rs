@@ -35,6 +35,9 @@ pub struct Options {
     /// How long a network that has gone away, or a path on which nothing answers any more, is waited
     /// for.
     pub give_up: Duration,
+    /// End the probes of a host once one of its ports is found open: those without a verdict are
+    /// unscanned, [`Reason::FirstOpen`](super::Reason::FirstOpen).
+    pub stop_at_first_open: bool,
     /// Probe ports that a limit on refusals hides at the rate it allows, to tell closed from filtered.
     pub exact: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             initial_rtt_timeout: Duration::from_millis(400),
             initial_window: 32,
             give_up: Duration::from_secs(60),
+            stop_at_first_open: false,
             exact: false,
         }
     }

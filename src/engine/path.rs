@@ -184,6 +184,11 @@ impl Path {
         self.lost_since
     }
 
+    /// The outage, if there is one, counts as so much later: nobody asked meanwhile.
+    pub fn shift_loss(&mut self, length: Duration) {
+        self.lost_since = self.lost_since.map(|since| since + length);
+    }
+
     /// How long to wait between canaries while the path is lost; `round_trip` bounds it from below.
     pub fn pause(&self, now: Instant, round_trip: Duration) -> Duration {
         let out = self

@@ -115,6 +115,8 @@ pub struct Scanner {
     /// Active hosts that there is no route to, and those of them that there was one to.
     pub(super) away: usize,
     pub(super) lost_routes: usize,
+    /// Since when no attempt is to start.
+    pub(super) paused: Option<Instant>,
     /// When the last stretch ended in which nobody looked at what came.
     pub(super) gap_end: Option<Instant>,
     /// What keeps everything from being sent, as of the last [`poll_action`](Self::poll_action).
@@ -174,6 +176,7 @@ impl Scanner {
             run_last_trial: None,
             away: 0,
             lost_routes: 0,
+            paused: None,
             gap_end: None,
             blocked_until: None,
             ending: None,
@@ -282,6 +285,9 @@ impl Scanner {
     /// The next attempt to start, if one may start now.
     fn send(&mut self, now: Instant) -> Option<Action> {
         self.blocked_until = None;
+        if self.paused.is_some() {
+            return None;
+        }
         self.run.on_time(now, false);
         loop {
             let wait = self

@@ -200,6 +200,9 @@ impl Scanner {
                 verdict,
             })));
         notes.into_iter().for_each(|note| self.note(note));
+        if state == State::Open && self.options.stop_at_first_open {
+            return self.finish(probe.host, Some(Reason::FirstOpen), now);
+        }
         let sign = matches!(verdict.reason, Reason::HostUnreach | Reason::NetUnreach);
         if sign && verdict.from != Some(self.hosts[probe.host as usize].target.addr) {
             self.host_sign(probe, verdict.reason, now);

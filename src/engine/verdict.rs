@@ -67,6 +67,9 @@ pub enum Reason {
     NoResponse,
     /// Unscanned: the run was ended before this port had a verdict.
     Interrupted,
+    /// Unscanned: the host had an open port already, and no more was asked for
+    /// ([`Options::stop_at_first_open`](super::Options::stop_at_first_open)).
+    FirstOpen,
     /// Unscanned: this machine had no descriptor, port or memory for it, however often it was tried.
     OutOfSockets,
     /// Unscanned: ports known to answer did not either whenever this one was tried, or for longer
@@ -89,9 +92,8 @@ impl Reason {
             ConnRefused => State::Closed,
             PortUnreach | AdminProhibited | HostUnreach | NetUnreach | ProtoUnreach
             | TimeExceeded | IcmpError | NoResponse => State::Filtered,
-            Interrupted | OutOfSockets | PathLost | NoRoute | LocalPolicy | BadAddress => {
-                State::Unscanned
-            }
+            Interrupted | FirstOpen | OutOfSockets | PathLost | NoRoute | LocalPolicy
+            | BadAddress => State::Unscanned,
         }
     }
 
@@ -111,6 +113,7 @@ impl Reason {
             IcmpError => "icmp-error",
             NoResponse => "no-response",
             Interrupted => "interrupted",
+            FirstOpen => "first-open",
             OutOfSockets => "out-of-sockets",
             PathLost => "path-lost",
             NoRoute => "no-route",
@@ -151,9 +154,26 @@ pub struct Counts {
     pub filtered: u64,
     /// Probes without a verdict on the port.
     pub unscanned: u64,
+    /// Of these, those that nobody wanted any more, as their host had an open port
+    /// ([`Reason::FirstOpen`]).
+    #[serde(default)]
+    pub left_out: u64,
 }
 
 impl Counts {
+    /// Counts `n` more probes that ended for `reason`.
+    pub fn add_reason(&mut self, reason: Reason, n: u64) {
+        self.add(reason.state(), n);
+        if reason == Reason::FirstOpen {
+            self.left_out += n;
+        }
+    }
+
+    /// Whether every probe that was wanted has its verdict.
+    pub fn is_complete(&self) -> bool {
+        self.unscanned == self.left_out
+    }
+
     /// Counts `n` more probes in `state`.
     pub fn add(&mut self, state: State, n: u64) {
         match state {

@@ -7,9 +7,11 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mio::Events;
+
+use super::control::Control;
 use super::feed::{Feed, Taken};
 use super::sockets::Sockets;
 use super::watch::Watch;
@@ -41,51 +43,30 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 /// See [`super::scan`].
 pub(super) fn run(
     scan: Scan,
-    cancel: &AtomicBool,
-    observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    control: &Control,
+    observe: &mut Observe,
 ) -> Result<RunReport, ScanError> {
-    let Scan {
-        space,
-        mut options,
-        feed,
-        resume,
-        snapshots,
-    } = scan;
-    let mut sockets = Sockets::new(1, sys::REUSE).map_err(ScanError::Poll)?;
-    if let Some(feed) = &feed {
-        feed.wakes(sockets.waker().map_err(ScanError::Poll)?);
+    let sockets = Sockets::new(1, sys::REUSE).map_err(ScanError::Poll)?;
+    let mut driver = Driver::new(scan, sockets, control.clone())?;
+    driver.begin(observe);
+    while !driver.is_done() {
+        driver.wait().map_err(ScanError::Poll)?;
+        driver.turn(observe);
     }
-    // Asked for after the event queue has taken its descriptors.
-    options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
-    sockets.set_capacity(options.max_sockets);
-    let now = Instant::now();
-    let mut scanner = match resume {
-        Some(snapshot) => Scanner::resume(space, options, &snapshot, now)?,
-        None => Scanner::new(space, options, now),
-    };
-    scanner.expect_hosts(feed.is_some());
-    let mut driver = Driver {
-        scanner,
-        sockets,
-        feed,
-        observe,
-        now,
-        watch: Watch::start(now),
-        snapshots,
-        saved: now,
-        told: now,
-        stopped: false,
-    };
-    driver.run(cancel).map_err(ScanError::Poll)?;
     Ok(driver.report())
 }
 
-struct Driver<'a> {
+/// What takes the events of a scan; `Break` ends it.
+pub(super) type Observe<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
+
+/// A scan and its sockets.
+#[derive(Debug)]
+pub(super) struct Driver {
     scanner: Scanner,
     sockets: Sockets,
+    control: Control,
     /// Where more hosts come from, as long as they may.
     feed: Option<Feed>,
-    observe: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
     /// The last reading of the clock.
     now: Instant,
     watch: Watch,
@@ -94,40 +75,140 @@ struct Driver<'a> {
     saved: Instant,
     /// When progress was told last.
     told: Instant,
+    /// There is more to do at once.
+    more: bool,
     /// `observe` wants no more.
     stopped: bool,
+    done: bool,
 }
 
-impl Driver<'_> {
-    fn run(&mut self, cancel: &AtomicBool) -> io::Result<()> {
-        let mut more = self.take_hosts() | self.act();
-        while !self.scanner.is_done() {
-            if self.stopped || cancel.load(Ordering::Relaxed) {
-                self.scanner.interrupt(self.now);
-                while self.act() {}
+impl Driver {
+    pub(super) fn new(
+        scan: Scan,
+        mut sockets: Sockets,
+        control: Control,
+    ) -> Result<Driver, ScanError> {
+        let Scan {
+            space,
+            mut options,
+            feed,
+            resume,
+            snapshots,
+        } = scan;
+        if let Some(feed) = &feed
+            && let Some(waker) = sockets.waker().map_err(ScanError::Poll)?
+        {
+            feed.wakes(waker);
+        }
+        // Asked for after the event queue has taken its descriptors.
+        options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
+        sockets.set_capacity(options.max_sockets);
+        let now = Instant::now();
+        let mut scanner = match resume {
+            Some(snapshot) => Scanner::resume(space, options, &snapshot, now)?,
+            None => Scanner::new(space, options, now),
+        };
+        scanner.expect_hosts(feed.is_some());
+        Ok(Driver {
+            scanner,
+            sockets,
+            control,
+            feed,
+            now,
+            watch: Watch::start(now),
+            snapshots,
+            saved: now,
+            told: now,
+            more: true,
+            stopped: false,
+            done: false,
+        })
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// How long nothing is to be done.
+    pub(super) fn timeout(&self) -> Duration {
+        match self.scanner.poll_timeout() {
+            _ if self.more => Duration::ZERO,
+            Some(due) => due.saturating_duration_since(self.now).min(LONGEST_WAIT),
+            None => LONGEST_WAIT,
+        }
+    }
+
+    /// The first things to do.
+    fn begin(&mut self, observe: &mut Observe) {
+        self.more = self.take_hosts() | self.act(observe);
+        self.end_if_over(observe);
+    }
+
+    /// Waits for events and hands them to the scanner.
+    fn wait(&mut self) -> io::Result<()> {
+        if !self.more {
+            self.sockets.close_spare();
+        }
+        let timeout = self.timeout();
+        let mut full = self.sockets.wait(timeout)?;
+        self.read_clock(timeout);
+        for _ in 0..FULL_QUEUES {
+            let (scanner, now) = (&mut self.scanner, self.now);
+            self.sockets
+                .drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
+            if !full {
                 break;
             }
-            if !more {
-                self.sockets.close_spare();
-            }
-            self.take_events(if more { Duration::ZERO } else { self.wait() })?;
-            self.scanner.handle_timeout(self.now);
-            more = self.take_hosts() | self.act();
-            self.tell_progress();
-            self.save_if_due();
-        }
-        if self.snapshots.is_some() && !self.scanner.is_ending() {
-            self.save();
+            full = self.sockets.wait(Duration::ZERO)?;
+            self.now = Instant::now();
         }
         Ok(())
     }
 
-    /// How long nothing is to be done.
-    fn wait(&self) -> Duration {
-        match self.scanner.poll_timeout() {
-            Some(due) => due.saturating_duration_since(self.now).min(LONGEST_WAIT),
-            None => LONGEST_WAIT,
+    /// Hands the scanner those of `events` that are its own.
+    pub(super) fn take(&mut self, events: &Events) {
+        self.read_clock(self.timeout());
+        let (scanner, now) = (&mut self.scanner, self.now);
+        self.sockets.take(events, |id, outcome| {
+            scanner.handle_outcome(now, id, outcome)
+        });
+    }
+
+    /// Reads the clock after a wait of at most `timeout`.
+    fn read_clock(&mut self, timeout: Duration) {
+        self.now = Instant::now();
+        if let Some(from) = self.watch.gap(timeout, self.now) {
+            self.scanner.handle_gap(from, self.now);
         }
+    }
+
+    /// Does what is to be done now.
+    pub(super) fn turn(&mut self, observe: &mut Observe) {
+        if self.done {
+            return;
+        }
+        self.scanner.set_paused(self.control.is_paused(), self.now);
+        self.scanner.handle_timeout(self.now);
+        self.more = self.take_hosts() | self.act(observe);
+        self.tell_progress(observe);
+        self.save_if_due(observe);
+        self.end_if_over(observe);
+    }
+
+    /// Ends the scan if it is complete, or before its time if that is wanted.
+    fn end_if_over(&mut self, observe: &mut Observe) {
+        if !self.scanner.is_done() {
+            if !self.stopped && !self.control.is_cancelled() {
+                return;
+            }
+            self.scanner.interrupt(self.now);
+            while self.act(observe) {}
+        }
+        if self.snapshots.is_some() && !self.scanner.is_ending() {
+            self.save(observe);
+        }
+        self.done = true;
     }
 
     /// Hands the scanner the hosts that have come; whether there may be more.
@@ -151,27 +232,8 @@ impl Driver<'_> {
         true
     }
 
-    fn take_events(&mut self, timeout: Duration) -> io::Result<()> {
-        let mut full = self.sockets.wait(timeout)?;
-        self.now = Instant::now();
-        if let Some(from) = self.watch.gap(timeout, self.now) {
-            self.scanner.handle_gap(from, self.now);
-        }
-        for _ in 0..FULL_QUEUES {
-            let (scanner, now) = (&mut self.scanner, self.now);
-            self.sockets
-                .drain(|id, outcome| scanner.handle_outcome(now, id, outcome));
-            if !full {
-                break;
-            }
-            full = self.sockets.wait(Duration::ZERO)?;
-            self.now = Instant::now();
-        }
-        Ok(())
-    }
-
     /// Does what the scanner asks for; whether it may have more to ask for.
-    fn act(&mut self) -> bool {
+    fn act(&mut self, observe: &mut Observe) -> bool {
         let mut connects = 0;
         for _ in 0..ACTIONS {
             match self.scanner.poll_action(self.now) {
@@ -189,45 +251,46 @@ impl Driver<'_> {
                     }
                 }
                 Some(Action::Close { id }) => self.sockets.close(id),
-                Some(Action::Report(report)) => self.tell(Event::Report(report)),
-                Some(Action::Ending) if self.snapshots.is_some() => self.save(),
+                Some(Action::Report(report)) => self.tell(Event::Report(report), observe),
+                Some(Action::Ending) if self.snapshots.is_some() => self.save(observe),
                 Some(Action::Ending) => {}
             }
         }
         true
     }
 
-    fn save_if_due(&mut self) {
+    fn save_if_due(&mut self, observe: &mut Observe) {
         let due = self
             .snapshots
             .is_some_and(|every| self.now.saturating_duration_since(self.saved) >= every);
         if due {
-            self.save();
+            self.save(observe);
         }
     }
 
     /// Hands out a snapshot, unless reports wait to be polled: then it is the next turn's.
-    fn save(&mut self) {
+    fn save(&mut self, observe: &mut Observe) {
         if let Some(snapshot) = self.scanner.snapshot() {
             self.saved = self.now;
-            self.tell(Event::Snapshot(Box::new(snapshot)));
+            self.tell(Event::Snapshot(Box::new(snapshot)), observe);
         }
     }
 
-    fn tell_progress(&mut self) {
+    fn tell_progress(&mut self, observe: &mut Observe) {
         if self.now.saturating_duration_since(self.told) >= PROGRESS_EVERY {
             self.told = self.now;
-            self.tell(Event::Progress(self.scanner.progress()));
+            self.tell(Event::Progress(self.scanner.progress()), observe);
         }
     }
 
-    fn tell(&mut self, event: Event) {
-        if (self.observe)(event).is_break() {
+    fn tell(&mut self, event: Event, observe: &mut Observe) {
+        if observe(event).is_break() {
             self.stopped = true;
         }
     }
 
-    fn report(&self) -> RunReport {
+    /// What the run came to so far.
+    pub(super) fn report(&self) -> RunReport {
         let progress = self.scanner.progress();
         let summary = self.scanner.summary();
         RunReport {

@@ -31,9 +31,9 @@ use crate::target::Target;
 ///     // Whatever takes its time to find hosts.
 ///     feeder.send(Target::new(IpAddr::from(Ipv4Addr::LOCALHOST)))
 /// });
-/// let cancel = Default::default();
+/// let control = net::Control::default();
 /// let scan = net::Scan::new(space, Options::default()).feed(feed);
-/// let run = scan.run(&cancel, &mut |_event| ControlFlow::Continue(()))?;
+/// let run = scan.run(&control, &mut |_event| ControlFlow::Continue(()))?;
 /// assert_eq!((run.hosts, run.counts.open), (1, 1));
 /// # assert_eq!(resolver.join().ok(), Some(Ok(())));
 /// # Ok(())

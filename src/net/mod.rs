@@ -1,12 +1,14 @@
 //! The only I/O of a scan: the event loop and its sockets.
 //!
-//! `driver` is the loop; `feed` brings hosts to it while it runs; `sockets` holds the sockets and
-//! their events; `socket` looks at one of them; `outcome` tells what an errno or an ICMP message
+//! `driver` is the loop; `embedded` puts it into that of another program; `control` ends and pauses
+//! it; `feed` brings hosts to it while it runs; `sockets` holds the sockets and their events; `socket` looks at one of them; `outcome` tells what an errno or an ICMP message
 //! means; `watch` notices when the process was stopped; `budget` and `limits` tell what this machine
 //! lets a scan have; `sys` hides what differs between systems.
 
 mod budget;
+mod control;
 mod driver;
+mod embedded;
 mod feed;
 mod limits;
 mod outcome;
@@ -18,16 +20,17 @@ mod tests;
 mod watch;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::engine::{Counts, Options, Progress, Report, Snapshot, SnapshotError};
 use crate::target::TargetSpace;
 
 pub use budget::{BASE_MEMORY, Budget, FlowTable, Memory, MemoryBound, SOCKET_MEMORY, SourcePorts};
+pub use control::Control;
+pub use embedded::Embedded;
 pub use feed::{Feed, FeedClosed, Feeder, feed};
 pub use limits::{available_sockets, raise_descriptor_limit};
+pub use sockets::TOKENS;
 
 /// What a running scan hands to its user.
 #[derive(Clone, Debug)]
@@ -69,9 +72,9 @@ pub enum ScanError {
 
 /// Scans `space` within `options` and hands every event to `observe`, on the calling thread.
 ///
-/// `cancel` set (from a signal handler or another thread) or `observe` returning `Break` ends the
-/// scan: what has no verdict yet is reported as unscanned, interrupted. `cancel` is looked at every
-/// 100 ms at least.
+/// [`Control::cancel`] (from another thread, or by a flag of a signal handler) or `observe` returning
+/// `Break` ends the scan: what has no verdict yet is reported as unscanned, interrupted. `control` is
+/// looked at every 100 ms at least.
 ///
 /// No more sockets are opened than the process may have ([`available_sockets`]), whatever
 /// [`Options::max_sockets`] says; see [`raise_descriptor_limit`]. [`Budget::bound`] keeps the options
@@ -85,10 +88,10 @@ pub enum ScanError {
 pub fn scan(
     space: TargetSpace,
     options: Options,
-    cancel: &Arc<AtomicBool>,
+    control: &Control,
     observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
 ) -> Result<RunReport, ScanError> {
-    Scan::new(space, options).run(cancel, observe)
+    Scan::new(space, options).run(control, observe)
 }
 
 /// A scan and what goes with it: hosts that come on the way, and being saved and gone on with.
@@ -142,9 +145,9 @@ impl Scan {
     /// As of [`scan`], and [`ScanError::Snapshot`] if the snapshot does not fit.
     pub fn run(
         self,
-        cancel: &Arc<AtomicBool>,
+        control: &Control,
         observe: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<RunReport, ScanError> {
-        driver::run(self, cancel, observe)
+        driver::run(self, control, observe)
     }
 }

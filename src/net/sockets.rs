@@ -26,11 +26,16 @@ const EVENTS: usize = 1024;
 /// Free sockets closed at once.
 const SPARE: usize = 64;
 
-/// Bits of a token that name the place; the others hold the generation.
+/// Bits of a token that name the place, and those above them that hold the generation.
 const PLACE_BITS: u32 = if usize::BITS >= 64 { 32 } else { 20 };
+const GENERATION_BITS: u32 = if usize::BITS >= 64 { 16 } else { 10 };
+
+/// Tokens that a scan takes for its sockets, from the first one on that it is given: 2^48, or 2^30
+/// where a token has 32 bits.
+pub const TOKENS: usize = 1 << (PLACE_BITS + GENERATION_BITS);
 
 /// Of the waker. No place has all these bits: keys end well below.
-const BELL: Token = Token(usize::MAX);
+const BELL: Token = Token(TOKENS - 1);
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;
@@ -38,9 +43,15 @@ const NOWHERE: u32 = u32::MAX;
 /// The sockets and their events.
 #[derive(Debug)]
 pub(super) struct Sockets {
+    /// The event queue, unless events come from another's.
+    queue: Option<Queue>,
+    table: Table,
+}
+
+#[derive(Debug)]
+struct Queue {
     poll: Poll,
     events: Events,
-    table: Table,
 }
 
 /// All but the event queue, so that both can be borrowed at once.
@@ -57,6 +68,8 @@ struct Table {
     capacity: usize,
     /// Of the last place taken.
     generation: u32,
+    /// The first token.
+    base: usize,
 }
 
 #[derive(Debug)]
@@ -81,6 +94,27 @@ impl Sockets {
     pub(super) fn new(capacity: usize, reuse: bool) -> io::Result<Sockets> {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
+        let queue = Queue {
+            poll,
+            events: Events::with_capacity(EVENTS),
+        };
+        Ok(Sockets::with(Some(queue), registry, 0, capacity, reuse))
+    }
+
+    /// The same in the event queue of another, whose events are given to [`take`](Self::take), with
+    /// [`TOKENS`] tokens from `base` on.
+    pub(super) fn embedded(registry: &Registry, base: Token, reuse: bool) -> io::Result<Sockets> {
+        let registry = registry.try_clone()?;
+        Ok(Sockets::with(None, registry, base.0, 1, reuse))
+    }
+
+    fn with(
+        queue: Option<Queue>,
+        registry: Registry,
+        base: usize,
+        capacity: usize,
+        reuse: bool,
+    ) -> Sockets {
         let table = Table {
             registry,
             inspector: Inspector::new(reuse),
@@ -89,19 +123,20 @@ impl Sockets {
             free: [Vec::new(), Vec::new()],
             capacity: 1,
             generation: 0,
+            base,
         };
-        let mut sockets = Sockets {
-            poll,
-            events: Events::with_capacity(EVENTS),
-            table,
-        };
+        let mut sockets = Sockets { queue, table };
         sockets.set_capacity(capacity);
-        Ok(sockets)
+        sockets
     }
 
-    /// What ends a [`wait`](Self::wait) from any thread. For one call only.
-    pub(super) fn waker(&self) -> io::Result<Waker> {
-        Waker::new(self.poll.registry(), BELL)
+    /// What ends a [`wait`](Self::wait) from any thread; `None` in another's event queue. For one call
+    /// only.
+    pub(super) fn waker(&self) -> io::Result<Option<Waker>> {
+        let queue = self.queue.as_ref();
+        queue
+            .map(|queue| Waker::new(queue.poll.registry(), BELL))
+            .transpose()
     }
 
     /// Lets at most `capacity` sockets (1 at least) be open at once.
@@ -135,10 +170,13 @@ impl Sockets {
     /// Waits for events for at most `timeout`; whether there may be more than were taken. An
     /// interrupted wait is one without events.
     pub(super) fn wait(&mut self, timeout: Duration) -> io::Result<bool> {
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Ok(()) => Ok(self.events.iter().count() >= EVENTS),
+        let Some(Queue { poll, events }) = &mut self.queue else {
+            return Ok(false);
+        };
+        match poll.poll(events, Some(timeout)) {
+            Ok(()) => Ok(events.iter().count() >= EVENTS),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.events.clear();
+                events.clear();
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -146,12 +184,16 @@ impl Sockets {
     }
 
     /// Hands over what the events of the last [`wait`](Self::wait) mean.
-    pub(super) fn drain(&mut self, mut outcome: impl FnMut(ProbeId, Outcome)) {
-        for event in &self.events {
-            self.table
-                .handle(event.token(), event.is_writable(), &mut outcome);
+    pub(super) fn drain(&mut self, outcome: impl FnMut(ProbeId, Outcome)) {
+        if let Some(Queue { events, .. }) = &mut self.queue {
+            self.table.take(events, outcome);
+            events.clear();
         }
-        self.events.clear();
+    }
+
+    /// Hands over what `events` mean, of which some may be others'.
+    pub(super) fn take(&mut self, events: &Events, outcome: impl FnMut(ProbeId, Outcome)) {
+        self.table.take(events, outcome);
     }
 }
 
@@ -193,9 +235,10 @@ impl Table {
         let generation = self.generation;
         let entry = self.places.vacant_entry();
         let key = entry.key();
-        if let Err(error) =
-            self.registry
-                .register(&mut stream, token(key, generation), Interest::WRITABLE)
+        let token = token(self.base, key, generation);
+        if let Err(error) = self
+            .registry
+            .register(&mut stream, token, Interest::WRITABLE)
         {
             return Some(outcome::of_socket(sys::errno(&error)));
         }
@@ -250,15 +293,25 @@ impl Table {
         }
     }
 
+    /// Hands over what those of `events` mean that are of sockets here.
+    fn take(&mut self, events: &Events, mut outcome: impl FnMut(ProbeId, Outcome)) {
+        for event in events {
+            self.handle(event.token(), event.is_writable(), &mut outcome);
+        }
+    }
+
     fn handle(&mut self, token: Token, writable: bool, outcome: &mut impl FnMut(ProbeId, Outcome)) {
-        let key = token.0 & ((1 << PLACE_BITS) - 1);
+        let Some(key) = token.0.checked_sub(self.base) else {
+            return;
+        };
+        let key = key & ((1 << PLACE_BITS) - 1);
         let Some(place) = self.places.get_mut(key) else {
             return;
         };
         let Some(attempt) = place.attempt else {
             return;
         };
-        if attempt.silent || self::token(key, place.generation) != token {
+        if attempt.silent || self::token(self.base, key, place.generation) != token {
             return;
         }
         let step = self.inspector.check(&place.stream, attempt.addr, writable);
@@ -362,9 +415,9 @@ fn family(addr: SocketAddr) -> usize {
     usize::from(addr.is_ipv6())
 }
 
-fn token(key: usize, generation: u32) -> Token {
-    // On 32-bit systems the generation's upper bits fall off.
-    Token(key | (generation as usize).wrapping_shl(PLACE_BITS))
+fn token(base: usize, key: usize, generation: u32) -> Token {
+    let generation = generation as usize & ((1 << GENERATION_BITS) - 1);
+    Token(base + (key | generation << PLACE_BITS))
 }
 
 /// `addr` as IPv4 if it is an IPv4-mapped IPv6 address.

@@ -219,7 +219,9 @@ impl<'a, W: Write> Pass<'a, W> {
         let mut wanted = 0;
         for section in self.merge.used() {
             match &section.run {
-                Some(run) if run.counts.unscanned == 0 => wanted += usize::from(run.planned > 0),
+                Some(run) if run.counts.unscanned == run.left_out => {
+                    wanted += usize::from(run.planned > 0)
+                }
                 _ => return Vec::new(),
             }
         }
@@ -291,7 +293,7 @@ impl<'a> Part<'a> {
             }
             let mut counts = Counts::default();
             for (reason, n) in &reasons {
-                counts.add(reason.state(), *n);
+                counts.add_reason(*reason, *n);
             }
             let (first, last) = host.seen;
             let took = Duration::try_from(last.duration_since(first)).unwrap_or_default();

@@ -66,7 +66,7 @@ impl Section {
 
     /// Whether every probe of it is accounted for.
     pub(super) fn is_complete(&self) -> bool {
-        let complete = |run: &RunLine| run.complete && run.counts.unscanned == 0;
+        let complete = |run: &RunLine| run.complete && run.counts.unscanned == run.left_out;
         self.run.as_ref().is_some_and(complete) && self.bad == 0 && !self.lacks_lines()
     }
 

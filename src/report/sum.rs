@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::Counts;
+use crate::engine::{Counts, Reason};
 use crate::output::ndjson::{Address, CountFields, HostLine, RunLine, StartLine, seconds};
 use crate::output::{Run, SCHEMA};
 
@@ -124,6 +124,12 @@ impl Sum {
             // A quarter of what fits, so that the four can be added up.
             *sum = sum.saturating_add(n).min(u64::MAX / 4);
         }
+        let left_out = host.reasons.get(&Reason::FirstOpen).copied();
+        let left_out = left_out.unwrap_or(0).min(unscanned);
+        counts.left_out = counts
+            .left_out
+            .saturating_add(left_out)
+            .min(counts.unscanned);
         match host.miss {
             Some(miss) => self.none_missed = Some(self.none_missed.unwrap_or(1.0) * (1.0 - miss)),
             None if filtered == 0 => {}

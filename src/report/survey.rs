@@ -160,8 +160,9 @@ impl Survey {
             Some(_) if section.lacks_lines() => {
                 format!("{place} lacks lines: they do not add up to its run line")
             }
-            Some(run) if run.counts.unscanned > 0 => {
-                format!("{place} is incomplete: {} unscanned", run.counts.unscanned)
+            Some(run) if run.counts.unscanned > run.left_out => {
+                let unscanned = run.counts.unscanned - run.left_out;
+                format!("{place} is incomplete: {unscanned} unscanned")
             }
             Some(run) if run.targets_failed > 0 => {
                 let n = run.targets_failed;

@@ -9,3 +9,4 @@ mod random;
 mod resume;
 mod run;
 mod scarce;
+mod stops;

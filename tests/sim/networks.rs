@@ -399,6 +399,7 @@ fn absurd_options_neither_hang_nor_panic() {
         initial_rtt_timeout: Duration::ZERO,
         initial_window: usize::MAX,
         give_up: Duration::MAX,
+        stop_at_first_open: true,
         exact: true,
     };
     let tiny = Options {

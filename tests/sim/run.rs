@@ -101,7 +101,29 @@ pub fn run_killed(
     origin: Instant,
     kills: Vec<Kill>,
 ) -> Run {
-    play(space, options, network, origin, None, None, kills.into())
+    let script = Script {
+        kills: kills.into(),
+        ..Script::default()
+    };
+    play(space, options, network, origin, script)
+}
+
+/// Runs a scan to its end that is paused at some times, each for so long.
+pub fn run_paused(
+    space: TargetSpace,
+    options: Options,
+    network: &mut Network,
+    origin: Instant,
+    pauses: Vec<(Duration, Duration)>,
+) -> Run {
+    let ends = pauses
+        .into_iter()
+        .flat_map(|(at, length)| [(at, true), (at + length, false)]);
+    let script = Script {
+        pauses: ends.collect(),
+        ..Script::default()
+    };
+    play(space, options, network, origin, script)
 }
 
 /// The same with hosts that become known while it runs, each at its time, and the end of that: as
@@ -114,15 +136,22 @@ pub fn run_with(
     interrupt_at: Option<Duration>,
     late: Option<Late>,
 ) -> Run {
-    play(
-        space,
-        options,
-        network,
-        origin,
+    let script = Script {
         interrupt_at,
         late,
-        VecDeque::new(),
-    )
+        ..Script::default()
+    };
+    play(space, options, network, origin, script)
+}
+
+/// What happens to a run from outside.
+#[derive(Default)]
+struct Script {
+    interrupt_at: Option<Duration>,
+    late: Option<Late>,
+    kills: VecDeque<Kill>,
+    /// When it is paused and when it goes on, in turn.
+    pauses: VecDeque<(Duration, bool)>,
 }
 
 fn play(
@@ -130,10 +159,14 @@ fn play(
     options: Options,
     network: &mut Network,
     origin: Instant,
-    interrupt_at: Option<Duration>,
-    late: Option<Late>,
-    mut kills: VecDeque<Kill>,
+    script: Script,
 ) -> Run {
+    let Script {
+        interrupt_at,
+        late,
+        mut kills,
+        mut pauses,
+    } = script;
     let mut saved = None;
     let mut planned = space.planned();
     let ports = u64::from(space.ports());
@@ -146,6 +179,7 @@ fn play(
         open_of: HashMap::new(),
         net_sends: HashMap::new(),
         used: HashSet::new(),
+        paused: false,
         sends: VecDeque::new(),
         hasher: DefaultHasher::new(),
         out: Run {
@@ -182,6 +216,11 @@ fn play(
                 late = None;
             }
         }
+        while pauses.front().is_some_and(|(at, _)| origin + *at <= now) {
+            let (_, paused) = pauses.pop_front().expect("there is one");
+            world.paused = paused;
+            world.scanner.set_paused(paused, now);
+        }
         world.act(network, now);
         world.out.turns += 1;
         if kills
@@ -208,7 +247,8 @@ fn play(
             origin + next.min(*end)
         });
         let timeout = world.scanner.poll_timeout();
-        let next = [timeout, network.next(), interrupt_at, more]
+        let turn = pauses.front().map(|(at, _)| origin + *at);
+        let next = [timeout, network.next(), interrupt_at, more, turn]
             .into_iter()
             .flatten()
             .min();
@@ -268,6 +308,8 @@ struct Driver {
     net_sends: HashMap<IpAddr, VecDeque<Instant>>,
     /// Ids in use or used, with their generation: none may come twice.
     used: HashSet<ProbeId>,
+    /// Nothing may be sent.
+    paused: bool,
     /// Send times of the last second.
     sends: VecDeque<Instant>,
     hasher: DefaultHasher,
@@ -319,6 +361,7 @@ impl Driver {
             match action {
                 Action::Connect { id, addr } => {
                     assert!(self.used.insert(id), "{id:?} is given twice");
+                    assert!(!self.paused, "an attempt starts during a pause");
                     (now - self.origin, id, addr).hash(&mut self.hasher);
                     let in_use = self.open.len();
                     assert!(

@@ -202,7 +202,10 @@ pub struct RunLine {
     /// Targets that could not be read or resolved.
     #[serde(default)]
     pub targets_failed: u64,
-    /// Whether nothing is unscanned and no target failed.
+    /// Of the unscanned probes, those that were not wanted any more.
+    #[serde(default)]
+    pub left_out: u64,
+    /// Whether nothing else is unscanned and no target failed.
     pub complete: bool,
 }
 
@@ -225,7 +228,8 @@ impl RunLine {
             attempts: run.attempts,
             miss: run.miss,
             targets_failed: run.targets_failed,
-            complete: run.counts.unscanned == 0 && run.targets_failed == 0,
+            left_out: run.counts.left_out,
+            complete: run.counts.is_complete() && run.targets_failed == 0,
         }
     }
 }
@@ -250,6 +254,7 @@ impl From<Counts> for CountFields {
             closed,
             filtered,
             unscanned,
+            left_out: _,
         } = counts;
         CountFields {
             open,
@@ -273,6 +278,7 @@ impl From<CountFields> for Counts {
             closed,
             filtered,
             unscanned,
+            left_out: 0,
         }
     }
 }

@@ -159,6 +159,7 @@ fn states_and_reasons_have_one_name() {
         IcmpError,
         NoResponse,
         Interrupted,
+        FirstOpen,
         OutOfSockets,
         PathLost,
         NoRoute,
@@ -177,6 +178,7 @@ fn run() -> Run {
             closed: 2,
             filtered: 3,
             unscanned: 4,
+            ..Counts::default()
         },
         hosts: 1,
         miss: None,
@@ -271,6 +273,7 @@ fn host_and_run_lines_count_every_state() {
         closed: 2,
         filtered: 3,
         unscanned: 4,
+        ..Counts::default()
     };
     let trust = Trust {
         miss: Some(0.5),

@@ -48,6 +48,7 @@ fn counts(open: u64, closed: u64, filtered: u64, unscanned: u64) -> Counts {
         closed,
         filtered,
         unscanned,
+        ..Counts::default()
     }
 }
 
