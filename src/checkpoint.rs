@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Snapshot;
-use crate::output::Pending;
+use crate::output::{Pending, escape};
 use crate::output::ndjson::ShardField;
 use crate::target::RunKey;
 
@@ -60,7 +60,7 @@ pub enum CheckpointError {
     #[error("is no checkpoint of nishad")]
     Foreign,
     /// It is a checkpoint in part.
-    #[error("is a damaged checkpoint: {0}")]
+    #[error("is a damaged checkpoint: {}", escape(&.0.to_string()))]
     Damaged(serde_json::Error),
     /// It was written by another version.
     #[error(
@@ -126,7 +126,7 @@ impl Checkpoint {
             Ok(head) if head.nishad_checkpoint != FORMAT => {
                 return Err(CheckpointError::OtherFormat {
                     format: head.nishad_checkpoint,
-                    version: crate::output::escape(&head.version).to_string(),
+                    version: escape(&head.version).to_string(),
                 });
             }
             Ok(_) => {}
@@ -231,5 +231,15 @@ mod tests {
             error.to_string(),
             "is a checkpoint of format 2, of nishad 9\\u{1b}; this one reads format 1"
         );
+    }
+
+    /// The parser repeats what it does not know.
+    #[test]
+    fn what_a_damaged_checkpoint_says_drives_no_terminal() {
+        let text = serde_json::to_string(&checkpoint()).expect("it can be written");
+        let damaged = text.replacen("\"format\"", "\"\\u001b[2J\\u202e\"", 1);
+        let error = Checkpoint::parse(damaged.as_bytes()).expect_err("damaged");
+        let wanted = "is a damaged checkpoint: unknown field `\\u{1b}[2J\\u{202e}`, expected";
+        assert!(error.to_string().starts_with(wanted), "{error}");
     }
 }

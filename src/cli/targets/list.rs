@@ -44,7 +44,7 @@ pub(crate) fn read(flag: &str, path: &Path, each: &mut dyn FnMut(Word<'_>)) -> R
 }
 
 /// Hands out the words of `input`.
-fn words(input: impl Read, each: &mut dyn FnMut(Word<'_>)) -> io::Result<()> {
+pub(crate) fn words(input: impl Read, each: &mut dyn FnMut(Word<'_>)) -> io::Result<()> {
     let mut input = BufReader::with_capacity(64 * 1024, input);
     let mut word = Reader {
         bytes: Vec::new(),
