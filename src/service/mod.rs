@@ -1,11 +1,24 @@
-//! What a port is for.
+//! What a port is for, and what is really behind it.
+//!
+//! [`Talk`] finds out what answers on an open port, without any I/O of its own, by the [`Rules`];
+//! [`Service`] is what it found. [`name`] is only what a port is registered for:
 //!
 //! Names are those of the IANA Service Name and Transport Protocol Port Number Registry for TCP,
 //! as of 2026-02-13, in lower case. Behind a registered name stand others that the port is known
 //! by, for reading only; 21 ports in wide use without an assignment have their usual name. The
 //! table is text, a line for a port, searched where it lies: nothing is built at the start.
 
+mod found;
 mod popular;
+mod rules;
+pub mod talk;
+mod tls;
+
+pub use found::{
+    Certificate, Fault, Http, MAX_CPE, MAX_EVIDENCE, MAX_NAMES, MAX_TEXT, Manner, Service, Tls,
+};
+pub use rules::{Identified, Rules, RulesError};
+pub use talk::Talk;
 
 /// Lines of a port or range, a tab, its name, and more names behind tabs; ascending.
 static TABLE: &str = include_str!("tcp-services.tsv");

@@ -1,0 +1,477 @@
+//! One open port talked to: what to send, what to wait for, when to stop. No I/O and no clock.
+//!
+//! First the connection is listened to. If no greeting comes within a moment, probes follow, chosen
+//! by the port and by what was learned; what is known to be there is asked for more. A connection on
+//! which nothing was asked yet, or whose service answered, is kept; else another one is made, three
+//! at most.
+//!
+//! The order of calls: [`Talk::want`] says what is wanted now, after each call anew, and
+//! [`Talk::poll_timeout`] until when. The driver does it and tells: [`connected`](Talk::connected),
+//! [`sent`](Talk::sent), [`received`](Talk::received), [`closed`](Talk::closed),
+//! [`timeout`](Talk::timeout). A call that does not fit, or comes early, changes nothing. What the
+//! port does can not make it last longer than [`Moments::total`], read more than [`MAX_READ`], or
+//! hold more than [`TALK_MEMORY`].
+
+mod options;
+mod plan;
+
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::found::{self, Manner, Service};
+use super::rules::{GREETING, Rules, Say, with_host};
+use super::tls::{Progress, Session};
+use plan::{Exchange, Known, Reaction};
+
+pub use options::{MAX_ANSWER, MAX_CONNECTIONS, MAX_READ, Moments, Options};
+
+/// Bytes that a talk holds at most, its TLS session included: an answer, a TLS message of 64 KiB
+/// with what was read behind it, and what was found.
+pub const TALK_MEMORY: usize = 256 << 10;
+
+/// Ports of printers, which print what they are sent.
+const PRINTERS: std::ops::RangeInclusive<u16> = 9100..=9107;
+
+/// How often an answer is matched while it still comes; then only when it pauses.
+const MAX_LOOKS: u8 = 8;
+
+/// Exchanges with a port at most: a probe for each connection, and more where the service is known.
+const MAX_EXCHANGES: usize = 12;
+
+/// What a [`Talk`] wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want<'a> {
+    /// A connection, the former one closed; then [`Talk::connected`] or [`Talk::closed`]. How long
+    /// it takes is the driver's.
+    Connect,
+    /// These bytes sent, as many of them as can be; then [`Talk::sent`].
+    Send(&'a [u8]),
+    /// What comes, at most so many bytes at once; then [`Talk::received`].
+    Read(usize),
+    /// Nothing more: the connection closed, and [`Talk::into_service`].
+    Done,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The other side closed it.
+    Closed,
+    /// The other side reset it.
+    Reset,
+    /// It was not made, or this machine ended it.
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Talking,
+    Done,
+}
+
+/// The state of a talk with one port; see the [module](self).
+#[derive(Debug)]
+pub struct Talk {
+    rules: Arc<Rules>,
+    port: u16,
+    target: Arc<str>,
+    /// The target as HTTP names it.
+    host: String,
+    moments: Moments,
+    /// Whether nothing may be sent.
+    listens_only: bool,
+    phase: Phase,
+    connections: u8,
+    read: usize,
+    /// Time left for the port while no connection is open.
+    left: Duration,
+    /// When that is over, while one is.
+    end: Instant,
+    /// When the exchange is over, at the latest.
+    deadline: Instant,
+    /// When the answer is taken for complete.
+    quiet: Option<Instant>,
+    /// What this exchange asks.
+    probe: Option<usize>,
+    /// What is asked once the TLS handshake is made again.
+    resumed: Option<usize>,
+    /// Whether something was sent on this connection.
+    asked: bool,
+    out: Vec<u8>,
+    out_sent: usize,
+    heard: Vec<u8>,
+    looks: u8,
+    tls: Option<Box<Session>>,
+    past: Vec<Exchange>,
+    service: Service,
+}
+
+impl Talk {
+    /// A talk with `port`. It wants a connection first: the one that found the port open will do,
+    /// told by [`connected`](Self::connected).
+    pub fn new(rules: Arc<Rules>, port: u16, options: &Options, now: Instant) -> Talk {
+        let moments = Moments::of(options.rtt);
+        Talk {
+            rules,
+            port,
+            target: Arc::clone(&options.target),
+            host: url_host(&options.target),
+            moments,
+            listens_only: PRINTERS.contains(&port) && !options.ask_printers,
+            phase: Phase::Connecting,
+            connections: 0,
+            read: 0,
+            left: moments.total,
+            end: now,
+            deadline: now,
+            quiet: None,
+            probe: None,
+            resumed: None,
+            asked: false,
+            out: Vec::new(),
+            out_sent: 0,
+            heard: Vec::new(),
+            looks: 0,
+            tls: None,
+            past: Vec::new(),
+            service: Service::default(),
+        }
+    }
+
+    /// What is to be done now. It stays the same until something is told.
+    pub fn want(&self) -> Want<'_> {
+        match self.phase {
+            Phase::Done => Want::Done,
+            Phase::Connecting => Want::Connect,
+            Phase::Talking if self.out_sent < self.out.len() => {
+                Want::Send(&self.out[self.out_sent..])
+            }
+            Phase::Talking => Want::Read(MAX_ANSWER.min(MAX_READ - self.read)),
+        }
+    }
+
+    /// When [`timeout`](Self::timeout) is to be called; `None` while a connection is wanted, and at
+    /// the end.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = self.quiet.unwrap_or(self.deadline);
+        (self.phase == Phase::Talking).then(|| deadline.min(self.deadline).min(self.end))
+    }
+
+    /// There is a connection.
+    pub fn connected(&mut self, now: Instant) {
+        if self.phase != Phase::Connecting {
+            return;
+        }
+        self.phase = Phase::Talking;
+        self.connections += 1;
+        self.end = now + self.left;
+        self.asked = false;
+        self.tls = None;
+        self.begin(now, self.probe);
+    }
+
+    /// `count` bytes of what [`Want::Send`] had were sent.
+    pub fn sent(&mut self, now: Instant, count: usize) {
+        if self.phase != Phase::Talking || self.out.is_empty() {
+            return;
+        }
+        self.out_sent = self.out.len().min(self.out_sent.saturating_add(count));
+        if self.out_sent == self.out.len() {
+            self.out.clear();
+            self.out_sent = 0;
+            self.deadline = now + self.moments.answer;
+        }
+    }
+
+    /// These bytes came. What is beyond the [bound](MAX_READ) is not looked at.
+    pub fn received(&mut self, now: Instant, bytes: &[u8]) {
+        if self.phase != Phase::Talking || bytes.is_empty() {
+            return;
+        }
+        let bytes = &bytes[..bytes.len().min(MAX_READ - self.read)];
+        self.read += bytes.len();
+        let before = self.heard.len();
+        let shaking = self.is_shaking();
+        if let Some(session) = &mut self.tls {
+            session.receive(bytes);
+            session.outgoing(&mut self.out);
+            if !shaking {
+                session.data(&mut self.heard);
+            }
+        }
+        if shaking || self.tls.is_none() {
+            self.heard.extend_from_slice(bytes);
+        }
+        self.heard.truncate(MAX_ANSWER);
+        if shaking {
+            if !self.is_shaking() {
+                self.shaken(now);
+            } else if self.read == MAX_READ {
+                self.settle(now, None);
+            }
+            return;
+        }
+        if self.heard.len() > before {
+            self.quiet = Some(now + self.moments.quiet);
+        }
+        let over = matches!(&self.tls, Some(session) if session.progress() == Progress::Over);
+        if over {
+            self.settle(now, Some(Ended::Closed));
+        } else if self.heard.len() == MAX_ANSWER || self.read == MAX_READ || self.is_complete() {
+            self.settle(now, None);
+        }
+    }
+
+    /// The connection is no more.
+    pub fn closed(&mut self, now: Instant, how: Ended) {
+        match self.phase {
+            Phase::Connecting => {
+                self.finish();
+            }
+            Phase::Talking => self.settle(now, Some(how)),
+            Phase::Done => {}
+        }
+    }
+
+    /// [`poll_timeout`](Self::poll_timeout) has come; before that nothing happens.
+    pub fn timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        // A pause within what is no whole answer yet.
+        if now < self.deadline.min(self.end) && !self.is_understood() {
+            self.quiet = None;
+            return;
+        }
+        self.settle(now, None);
+    }
+
+    /// What was found out.
+    pub fn into_service(self) -> Service {
+        let mut service = self.service;
+        let was = |wanted| self.past.iter().any(|past| past.reaction == wanted);
+        let ignored = |past: &Exchange| past.probe.is_some() && past.reaction == Reaction::Silent;
+        service.manner = if was(Reaction::Answered) {
+            Manner::Answers
+        } else if self.past.iter().any(ignored) {
+            Manner::Silent
+        } else if was(Reaction::Closed) {
+            Manner::Closes
+        } else if was(Reaction::Reset) {
+            Manner::Resets
+        } else {
+            Manner::Unasked
+        };
+        service
+    }
+
+    /// Begins an exchange on an open connection: `probe` is sent, or a greeting waited for.
+    fn begin(&mut self, now: Instant, probe: Option<usize>) {
+        self.probe = probe;
+        self.heard.clear();
+        self.looks = 0;
+        self.quiet = None;
+        let Some(probe) = probe else {
+            self.deadline = now + self.greeting();
+            return;
+        };
+        self.asked = true;
+        self.deadline = now + self.moments.answer;
+        match (&self.rules.probes()[probe].say, &mut self.tls) {
+            (Say::Tls, _) => {
+                let mut session = Session::new(&self.target);
+                session.outgoing(&mut self.out);
+                self.tls = Some(Box::new(session));
+            }
+            (Say::Bytes(send), None) => self.out = with_host(send, &self.host),
+            (Say::Bytes(send), Some(session)) => {
+                session.send(&with_host(send, &self.host));
+                session.outgoing(&mut self.out);
+            }
+        }
+    }
+
+    /// How long a greeting is waited for.
+    fn greeting(&self) -> Duration {
+        let probes = self.rules.probes();
+        let greets = self.rules.greets(self.port);
+        if greets
+            && !probes
+                .iter()
+                .any(|probe| self.tls.is_none() && probe.is_for(self.port))
+        {
+            self.moments.answer
+        } else if probes.iter().any(|probe| probe.is_for(self.port)) {
+            self.moments.brief
+        } else {
+            self.moments.greeting
+        }
+    }
+
+    /// Whether a TLS handshake is under way.
+    fn is_shaking(&self) -> bool {
+        matches!(&self.tls, Some(session) if session.progress() == Progress::Handshake)
+    }
+
+    /// Whether this is inside TLS.
+    fn is_inside(&self) -> bool {
+        matches!(&self.tls, Some(session) if session.progress() != Progress::Handshake)
+    }
+
+    /// The TLS handshake has come to its end.
+    fn shaken(&mut self, now: Instant) {
+        let Some(session) = &self.tls else { return };
+        let progress = session.progress();
+        let Some(facts) = session.facts() else {
+            // It is no TLS, but it is an answer.
+            self.tls = None;
+            self.quiet = Some(now + self.moments.quiet);
+            return;
+        };
+        self.service.tls = Some(Box::new(facts));
+        self.past.push(Exchange {
+            probe: self.probe,
+            inside: false,
+            reaction: Reaction::Answered,
+        });
+        if progress == Progress::Established {
+            let probe = self.resumed.take();
+            self.asked = false;
+            self.begin(now, probe);
+            if let Some(session) = &mut self.tls {
+                session.data(&mut self.heard);
+            }
+        } else {
+            self.finish();
+        }
+    }
+
+    /// The exchange is over: what it told is kept, and the next one begins, if there is one.
+    fn settle(&mut self, now: Instant, ended: Option<Ended>) {
+        let unfinished = self.is_shaking();
+        if unfinished {
+            let facts = self.tls.take().and_then(|session| session.facts());
+            if let Some(facts) = facts {
+                self.service.tls.get_or_insert_with(|| Box::new(facts));
+            }
+        }
+        let reaction = match ended {
+            _ if !self.heard.is_empty() => Reaction::Answered,
+            None => Reaction::Silent,
+            Some(Ended::Closed | Ended::Failed) => Reaction::Closed,
+            Some(Ended::Reset) => Reaction::Reset,
+        };
+        let inside = self.is_inside();
+        self.past.push(Exchange {
+            probe: self.probe,
+            inside,
+            reaction,
+        });
+        let then = self.learn();
+        self.left = self.end.saturating_duration_since(now);
+        if self.left.is_zero() || self.read == MAX_READ || self.past.len() >= MAX_EXCHANGES {
+            return self.finish();
+        }
+        let known = Known {
+            port: self.port,
+            service: self.service.name.as_deref(),
+            inside,
+            then: then.as_deref(),
+            past: &self.past,
+        };
+        let next = known.next(&self.rules).filter(|_| !self.listens_only);
+        let Some(next) = next else {
+            return self.finish();
+        };
+        // A service that is known and answered goes on; others have been confused by a probe.
+        let answered = reaction == Reaction::Answered && known.service.is_some();
+        if ended.is_none() && !unfinished && (!self.asked || answered) {
+            return self.begin(now, Some(next));
+        }
+        if self.connections >= MAX_CONNECTIONS || self.service.product.is_some() {
+            return self.finish();
+        }
+        let tls = self
+            .rules
+            .probes()
+            .iter()
+            .position(|probe| probe.say == Say::Tls);
+        (self.probe, self.resumed) = match inside {
+            true => (tls, Some(next)),
+            false => (Some(next), None),
+        };
+        self.phase = Phase::Connecting;
+        self.out.clear();
+        self.out_sent = 0;
+    }
+
+    /// Takes what the answer tells; gives the name of the probe to go on with, if it says so.
+    fn learn(&mut self) -> Option<String> {
+        if self.heard.is_empty() {
+            return None;
+        }
+        let asked = self.asked_by().to_owned();
+        let found = self.rules.identify(&asked, &self.heard);
+        let (service, then) =
+            found.map_or_else(Default::default, |found| (found.service, found.then));
+        self.service.complete_with(service);
+        if self.service.evidence.is_none() {
+            self.service.evidence = found::evidence(&self.heard);
+            self.service.probe = Some(asked);
+        }
+        then
+    }
+
+    /// What the exchange's answer is to.
+    fn asked_by(&self) -> &str {
+        let probe = self.probe.map(|probe| &self.rules.probes()[probe]);
+        probe.map_or(GREETING, |probe| &probe.name)
+    }
+
+    /// Whether the answer is whole for certain, which saves waiting for more.
+    fn is_complete(&mut self) -> bool {
+        if self.looks == MAX_LOOKS || !is_whole(&self.heard) {
+            return false;
+        }
+        self.looks += 1;
+        self.is_understood()
+    }
+
+    /// Whether the answer is one of a service that is known.
+    fn is_understood(&self) -> bool {
+        !self.heard.is_empty() && self.rules.identify(self.asked_by(), &self.heard).is_some()
+    }
+
+    fn finish(&mut self) {
+        if self.service.tls.is_some() && self.service.name.is_none() {
+            self.service.name = Some("tls".into());
+        }
+        self.phase = Phase::Done;
+        self.tls = None;
+        self.out = Vec::new();
+        self.heard = Vec::new();
+    }
+}
+
+/// Whether an answer in lines ends with its last one: `220-` is not the last (RFC 959 section 4.2).
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(lines) = answer.strip_suffix(b"\n") else {
+        return false;
+    };
+    let last = lines.rsplit(|&byte| byte == b'\n').next().unwrap_or(lines);
+    !matches!(last, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
+}
+
+/// A target as it stands in a URL: an IPv6 address in brackets, without its zone (RFC 6874).
+fn url_host(target: &str) -> String {
+    let address = target.split('%').next().unwrap_or(target);
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) => target.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
