@@ -3,9 +3,9 @@
 //!
 //! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
 //! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
-//! that are known to answer. While they come back, the window grows two- to fourfold a round trip, or doubles
-//! every 100 ms where nothing answers at all, as behind a default-drop firewall. When a large part of
-//! them stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
+//! that are known to answer. While they come back, the window grows two- to fourfold a round trip;
+//! before anything has answered, as behind a default-drop firewall, it doubles every 50 ms, and that
+//! of many hosts of which few answer every 100 ms. When a large part of the canaries stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
 //! then creeps up as long as canaries stay well and drops to what is delivered when they do not.
 //! Loss that is no smaller at a third of the rate has nothing to do with the rate: then it is taken
 //! as the path's own, and the limit is lifted.
@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use super::meter::{Batch, Meter};
 use super::path::Moment;
 
-/// Without answers the window doubles this often.
+/// Until the first answer the window doubles this often.
+const ROUND_BLIND: Duration = Duration::from_millis(50);
+/// The longest round: without answers of most hosts, the window they share doubles this often.
 const ROUND_MAX: Duration = Duration::from_millis(100);
 const ROUND_MIN: Duration = Duration::from_millis(5);
 /// Up to this window it grows fourfold a round trip where ports answer, beyond it twofold: what is
@@ -72,7 +74,7 @@ pub struct Pace {
     round_start: Option<Instant>,
     /// How long a round takes: a round trip, once that is known.
     round: Duration,
-    /// Whether many hosts share this pace: some that answer soon do not make its rounds short.
+    /// Whether several hosts share this pace now: some that answer soon do not make its rounds short.
     shared: bool,
     window_was_full: bool,
     bad_in_round: bool,
@@ -128,7 +130,7 @@ impl Pace {
             delivered: 0.0,
             next_send: None,
             round_start: None,
-            round: ROUND_MAX,
+            round: ROUND_BLIND,
             shared: false,
             window_was_full: false,
             bad_in_round: false,
@@ -142,12 +144,9 @@ impl Pace {
         }
     }
 
-    /// The same for hosts that share it.
-    pub fn shared(initial: usize, ceiling: usize, bound: Option<f64>) -> Pace {
-        Pace {
-            shared: true,
-            ..Pace::new(initial, ceiling, bound)
-        }
+    /// So many hosts share the pace. One alone has the rounds that its own pace has.
+    pub fn set_hosts(&mut self, hosts: usize) {
+        self.shared = hosts > 1;
     }
 
     /// Whether one more probe fits in the window.

@@ -153,7 +153,7 @@ impl Scanner {
         let window = options.initial_window.saturating_mul(RUN_WINDOW);
         Scanner {
             nets: options.net_rate.map(|rate| Nets::new(rate, now)),
-            run: Pace::shared(window, sockets, options.rate),
+            run: Pace::new(window, sockets, options.rate),
             budget: Budget {
                 sockets,
                 credit: 0,
@@ -288,6 +288,7 @@ impl Scanner {
         if self.paused.is_some() {
             return None;
         }
+        self.run.set_hosts(self.hosts.len());
         self.run.on_time(now, false);
         loop {
             let wait = self

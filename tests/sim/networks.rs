@@ -308,6 +308,20 @@ fn a_dead_stretch_costs_its_length_and_its_silences_are_tried_again() {
     }
 }
 
+/// Before anything has answered, the window opens at its own pace; with an answer, in round trips,
+/// though nearly all of the host is silent. Each port is then tried twice within the first second,
+/// and a path that is dead after that has cost nothing.
+#[test]
+fn a_firewall_that_drops_is_known_before_the_path_dies() {
+    for seed in 0..5 {
+        let mut model = host(20 * MS, Port::Silent, 10_001, 16, seed);
+        model.dead = vec![(1.0, 4.0)];
+        let (out, model) = scan_one(model, 10_001, Options::default(), seed, None);
+        assert_open(&out, &model, seed);
+        assert!(out.elapsed < seconds(2.0), "seed {seed}: {:?}", out.elapsed);
+    }
+}
+
 #[test]
 fn a_round_trip_time_that_grows_loses_nothing() {
     for seed in 0..3 {
