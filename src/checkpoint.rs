@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Snapshot;
-use crate::output::{Pending, escape};
 use crate::output::ndjson::ShardField;
+use crate::output::{Pending, escape};
 use crate::target::RunKey;
 
 /// Version of the file's format.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::problem::{Problem, Weight};
-use super::read::Lines;
+use super::read::{Lines, MOST_PORTS};
 use super::section::Section;
 use super::sum::{Hosts, Sum, duration, end};
 use super::survey::Survey;
@@ -204,6 +204,11 @@ impl<'a, W: Write> Pass<'a, W> {
     /// The end of the document, and what is wrong with it.
     fn finish(mut self) -> io::Result<Vec<Problem>> {
         let mut problems = self.partial_hosts();
+        problems.extend(self.held.overlapping().map(|ip| {
+            let text =
+                format!("{ip} has more ports in all shards than a host has: not all are used");
+            Problem::new(Weight::Incomplete, text)
+        }));
         for host in self.held.into_lines() {
             self.sum.host(&host);
             self.document.host(host, self.out)?;
@@ -284,6 +289,7 @@ impl<'a> Part<'a> {
     fn cut_off(self) -> impl Iterator<Item = HostLine<'static>> {
         let start = &self.section.start;
         let each = start.planned.checked_div(start.hosts).unwrap_or(0);
+        let each = each.min(MOST_PORTS);
         self.under_way.into_iter().map(move |(ip, host)| {
             let mut reasons = host.reasons;
             let known: u64 = reasons.values().sum();

@@ -11,6 +11,9 @@ use crate::target::Shard;
 /// Linux, each byte of which may be written as six.
 const MAX_LINE: u64 = 16 << 20;
 
+/// Ports of a host, 0 included.
+pub(super) const MOST_PORTS: u64 = 1 << 16;
+
 /// How the first line of every run begins.
 const START: &[u8] = br#"{"type":"start","#;
 
@@ -154,6 +157,12 @@ fn check(line: &Line) -> Result<(), String> {
         }
         Line::Host(host) => {
             check_number("planned", host.planned, sum(host.counts)?)?;
+            if host.planned > MOST_PORTS {
+                return Err(format!(
+                    "planned is {}, and a host has {MOST_PORTS} ports",
+                    host.planned
+                ));
+            }
             if host.reasons.is_empty() {
                 return Ok(());
             }

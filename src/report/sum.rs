@@ -1,6 +1,6 @@
 //! Sums over the parts of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::engine::{Counts, Reason};
 use crate::output::ndjson::{Address, CountFields, HostLine, RunLine, StartLine, seconds};
 use crate::output::{Run, SCHEMA};
+
+use super::read::MOST_PORTS;
 
 /// When something ended that took `elapsed_s` seconds.
 pub(super) fn end(started: Timestamp, elapsed_s: f64) -> Timestamp {
@@ -159,7 +161,11 @@ impl Sum {
 
 /// Hosts of which each shard has some ports.
 #[derive(Debug, Default)]
-pub(super) struct Hosts(BTreeMap<Address, Held>);
+pub(super) struct Hosts {
+    all: BTreeMap<Address, Held>,
+    /// Those whose parts have more ports than a host.
+    overlapping: BTreeSet<Address>,
+}
 
 #[derive(Debug)]
 struct Held {
@@ -176,23 +182,31 @@ impl Hosts {
     /// Adds a part of a host.
     pub(super) fn add(&mut self, part: HostLine<'static>) {
         let held = Held::new(part);
-        match self.0.get_mut(&held.line.ip) {
+        match self.all.get_mut(&held.line.ip) {
+            Some(host) if host.line.planned + held.line.planned > MOST_PORTS => {
+                self.overlapping.insert(host.line.ip);
+            }
             Some(host) => host.join(held),
             None => {
-                self.0.insert(held.line.ip, held);
+                self.all.insert(held.line.ip, held);
             }
         }
     }
 
+    /// The hosts of which a part was left out, because the parts have more ports than a host.
+    pub(super) fn overlapping(&self) -> impl Iterator<Item = Address> {
+        self.overlapping.iter().copied()
+    }
+
     /// The hosts of which there are fewer parts than `wanted`, and how many.
     pub(super) fn partial(&self, wanted: usize) -> impl Iterator<Item = (Address, usize)> {
-        let hosts = self.0.iter().map(|(ip, held)| (*ip, held.parts));
+        let hosts = self.all.iter().map(|(ip, held)| (*ip, held.parts));
         hosts.filter(move |(_, parts)| *parts < wanted)
     }
 
     /// Each host in one line.
     pub(super) fn into_lines(self) -> impl Iterator<Item = HostLine<'static>> {
-        self.0.into_values().map(|held| {
+        self.all.into_values().map(|held| {
             let (lost, ports) = held.loss;
             HostLine {
                 miss: held.line.miss.filter(|_| held.known),
@@ -217,6 +231,10 @@ impl Held {
 
     fn join(&mut self, other: Held) {
         let (host, part) = (&mut self.line, other.line);
+        // Reasons of which only a part is known would not add up.
+        let unknown = [&*host, &part]
+            .iter()
+            .any(|line| line.reasons.is_empty() && line.planned > 0);
         let ends = [&*host, &part].map(|line| end(line.started, line.elapsed_s));
         host.started = host.started.min(part.started);
         let took = ends[0].max(ends[1]).duration_since(host.started);
@@ -233,9 +251,13 @@ impl Held {
         ] {
             *sum = sum.saturating_add(n);
         }
-        for (reason, n) in part.reasons {
-            let sum = host.reasons.entry(reason).or_default();
-            *sum = sum.saturating_add(n);
+        if unknown {
+            host.reasons.clear();
+        } else {
+            for (reason, n) in part.reasons {
+                let sum = host.reasons.entry(reason).or_default();
+                *sum = sum.saturating_add(n);
+            }
         }
         host.miss = match (host.miss, part.miss) {
             (Some(one), Some(two)) => Some(1.0 - (1.0 - one) * (1.0 - two)),
