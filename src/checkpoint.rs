@@ -1,7 +1,7 @@
 //! The saved position of a run: a file from which another process goes on where this one was killed.
 //!
-//! It is JSON: what tells the run from others, the engine's [`Snapshot`], what the output held, and
-//! how long the output was. It is written beside its place, synced and renamed, so that there is a
+//! It is JSON: what tells the run from others, the engine's [`Snapshot`], what was held of hosts under
+//! way, and how long each output was. It is written beside its place, synced and renamed, so that there is a
 //! whole one at any moment. Output that is longer than it says is of after it, and cut off.
 
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::output::{Pending, escape};
 use crate::target::RunKey;
 
 /// Version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of the largest file that is read: one with all that a run may hold has a tenth of that.
 const LARGEST: u64 = 64 << 20;
@@ -35,10 +35,8 @@ pub struct Checkpoint {
     pub key: RunKey,
     /// Which part of it was scanned; `None`: the whole.
     pub shard: Option<ShardField>,
-    /// Name of the output's format.
-    pub format: String,
-    /// Bytes of the output that belong to this position.
-    pub output_length: u64,
+    /// The outputs, in the order in which they were given.
+    pub outputs: Vec<SavedOutput>,
     /// When the run began.
     #[serde(with = "crate::output::ndjson::time")]
     pub started: Timestamp,
@@ -46,8 +44,18 @@ pub struct Checkpoint {
     pub elapsed: Duration,
     /// Where the scan was.
     pub snapshot: Snapshot,
-    /// What the output held.
+    /// What was held of hosts that were under way.
     pub pending: Pending,
+}
+
+/// An output of a saved run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedOutput {
+    /// Name of its format.
+    pub format: String,
+    /// Bytes of it that belong to the saved position.
+    pub length: u64,
 }
 
 /// Why a checkpoint cannot be read.
@@ -76,19 +84,13 @@ pub enum CheckpointError {
 
 impl Checkpoint {
     /// The position of the run that `key` and `shard` tell of.
-    pub fn new(
-        key: RunKey,
-        shard: Option<ShardField>,
-        format: &str,
-        started: Timestamp,
-    ) -> Checkpoint {
+    pub fn new(key: RunKey, shard: Option<ShardField>, started: Timestamp) -> Checkpoint {
         Checkpoint {
             nishad_checkpoint: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             key,
             shard,
-            format: format.into(),
-            output_length: 0,
+            outputs: Vec::new(),
             started,
             elapsed: Duration::ZERO,
             snapshot: Snapshot::default(),
@@ -185,12 +187,17 @@ mod tests {
     use super::*;
     use crate::target::PortSet;
 
+    fn saved(length: u64) -> Vec<SavedOutput> {
+        let format = "ndjson".into();
+        vec![SavedOutput { format, length }]
+    }
+
     fn checkpoint() -> Checkpoint {
         let key =
             RunKey::new("abc".into(), &PortSet::from_iter([1, 2]), 7, None).with("timeout", "1s");
         Checkpoint {
-            output_length: 99,
-            ..Checkpoint::new(key, None, "ndjson", Timestamp::UNIX_EPOCH)
+            outputs: saved(99),
+            ..Checkpoint::new(key, None, Timestamp::UNIX_EPOCH)
         }
     }
 
@@ -200,7 +207,7 @@ mod tests {
         let path = dir.path().join("run.checkpoint");
         for length in [1, 2] {
             let written = Checkpoint {
-                output_length: length,
+                outputs: saved(length),
                 ..checkpoint()
             };
             written.write(&path).expect("writable");
@@ -225,11 +232,11 @@ mod tests {
             let error = Checkpoint::parse(other.as_bytes()).expect_err("something else");
             assert_eq!(error.to_string(), "is no checkpoint of nishad");
         }
-        let newer = text.replacen(":1,", ":2,", 1).replace("0.1.0", "9\\u001b");
+        let newer = text.replacen(":2,", ":3,", 1).replace("0.1.0", "9\\u001b");
         let error = Checkpoint::parse(newer.as_bytes()).expect_err("another format");
         assert_eq!(
             error.to_string(),
-            "is a checkpoint of format 2, of nishad 9\\u{1b}; this one reads format 1"
+            "is a checkpoint of format 3, of nishad 9\\u{1b}; this one reads format 2"
         );
     }
 

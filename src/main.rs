@@ -24,20 +24,24 @@ fn main() -> ExitCode {
             Err(error) => fail(Exit::Failed, &format!("{error:#}")),
         };
     }
-    let planned = cli::saving::read(&args).and_then(|saved| {
+    let dry = args.dry_run || args.list;
+    let planned = cli::saving::read(&args).and_then(|(wanted, saved)| {
+        if dry && wanted.len() > 1 {
+            anyhow::bail!("--dry-run and --list print to one place; give -o once");
+        }
         let plan = cli::plan::plan(&args, saved.as_ref())?;
         if let Some(saved) = &saved {
             cli::saving::check(&args, saved, &plan)?;
         }
-        Ok((plan, saved))
+        Ok((plan, wanted, saved))
     });
-    let (plan, saved) = match planned {
+    let (plan, wanted, saved) = match planned {
         Ok(planned) => planned,
         Err(error) => return fail(Exit::Usage, &format!("{error:#}")),
     };
-    let ended = match args.dry_run || args.list {
-        true => cli::dry::run(&args, plan),
-        false => cli::run::run(&args, plan, saved, &signals),
+    let ended = match &wanted[..] {
+        [one] if dry => cli::dry::run(&args, plan, one),
+        all => cli::run::run(&args, plan, all, saved, &signals),
     };
     match ended {
         Ok(exit) => exit.into(),

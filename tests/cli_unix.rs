@@ -140,7 +140,7 @@ fn cpu_ticks(id: u32) -> u64 {
 
 #[test]
 fn a_closed_pipe_ends_the_program_quietly() {
-    for format in ["text", "ndjson"] {
+    for format in ["text", "ndjson", "csv", "list"] {
         let open = Open::new();
         let mut child = start(&format!(
             "127.0.0.1 -p {},1-1024 --format {format}",
@@ -157,7 +157,7 @@ fn a_closed_pipe_ends_the_program_quietly() {
 fn a_full_disk_is_loud() {
     let open = Open::new();
     let args = format!("127.0.0.1 -p {},1-99", open.port());
-    for format in ["text", "ndjson"] {
+    for format in ["text", "ndjson", "csv", "list"] {
         let ran = Ran::with(&format!("{args} --format {format} -o /dev/full"));
         assert_eq!(ran.code, Some(1), "{format}");
         assert!(
@@ -185,6 +185,55 @@ fn a_full_disk_is_loud() {
             ran.err
         );
     }
+}
+
+/// One output that cannot be written, or that nobody reads, takes nothing from the others.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_happens_to_one_output_is_nothing_to_the_others() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let open = Open::new();
+    let found = |name: &str| dir.path().join(name).display().to_string();
+    let args = |name: &str| format!("127.0.0.1 -p {},1-99 -o {}", open.port(), found(name));
+    let ran = Ran::with(&format!("{} -o csv:/dev/full -o list:-", args("a.ndjson")));
+    let wanted = "error: cannot write to /dev/full: No space left on device (os error 28)\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), wanted));
+    assert_eq!(ran.out, format!("127.0.0.1:{}\n", open.port()));
+
+    let mut child = start(&format!("{} -o list:-", args("b.ndjson")));
+    drop(child.stdout.take());
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(3), ""));
+    for name in ["a.ndjson", "b.ndjson"] {
+        let lines = json_lines(&std::fs::read_to_string(found(name)).expect("it was made"));
+        assert_eq!(
+            lines.last().map(|line| &line["complete"]),
+            Some(&true.into())
+        );
+    }
+}
+
+/// Whatever ends the program, no file has its name before it is complete.
+#[test]
+fn a_killed_scan_leaves_no_half_of_a_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let open = Open::new();
+    let text = dir.path().join("found.txt");
+    let mut child = start(&format!("{} -o - -o {}", long_scan(&open), text.display()));
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    first_line(&mut out);
+    first_line(&mut out);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert!(!text.exists());
+    // Ended by a signal that it minds, it completes what it has.
+    let child = start(&format!("{} -o - -o {}", long_scan(&open), text.display()));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    send(&child, Signal::SIGINT);
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, Some(130));
+    let text = std::fs::read_to_string(text).expect("it is there");
+    assert!(text.contains(" interrupted\n"), "{text}");
 }
 
 #[test]

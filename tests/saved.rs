@@ -64,7 +64,7 @@ impl Folder {
 }
 
 /// Ports 1 to 200, most of them closed, at a pace that leaves time for an interruption.
-const SLOW: &str = "127.0.0.1 -p 1-200 --rate 100/s --format ndjson --show all -o found";
+const SLOW: &str = "127.0.0.1 -p 1-200 --rate 100/s --show all -o found.ndjson";
 
 #[test]
 fn ctrl_c_names_the_command_that_goes_on_and_it_does() {
@@ -77,7 +77,7 @@ fn ctrl_c_names_the_command_that_goes_on_and_it_does() {
         .trim_end()
         .split_once("to go on: ")
         .expect("it is told");
-    let first = json_lines(&folder.read("found"));
+    let first = json_lines(&folder.read("found.ndjson"));
     let run = first.last().expect("a run line");
     let [_, closed, _, unscanned] = counts(run);
     assert!(closed > 0 && unscanned > 0, "{run}");
@@ -88,7 +88,7 @@ fn ctrl_c_names_the_command_that_goes_on_and_it_does() {
         .output()
         .expect("sh is there");
     assert!(output.status.success(), "{command}: {output:?}");
-    let lines = json_lines(&folder.read("found"));
+    let lines = json_lines(&folder.read("found.ndjson"));
     let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
     assert_eq!((of("start"), of("host"), of("run")), (1, 1, 1));
     let mut ports: Vec<_> = lines
@@ -105,7 +105,7 @@ fn ctrl_c_names_the_command_that_goes_on_and_it_does() {
     // Again, there is nothing left to do, and the result is the same.
     let again = folder.run(&format!("{SLOW} --resume at"));
     assert_eq!((again.code, again.err.as_str()), (Some(0), ""));
-    assert_eq!(json_lines(&folder.read("found")).len(), lines.len());
+    assert_eq!(json_lines(&folder.read("found.ndjson")).len(), lines.len());
 }
 
 #[test]
@@ -113,10 +113,10 @@ fn a_torn_tail_is_cut_off() {
     let folder = Folder::new();
     let args = format!("{SLOW} --checkpoint at");
     folder.interrupted(&args, Duration::from_millis(500));
-    let torn = folder.read("found") + "{\"type\":\"port\",\"ip\":\"127.0";
-    folder.write("found", &torn);
+    let torn = folder.read("found.ndjson") + "{\"type\":\"port\",\"ip\":\"127.0";
+    folder.write("found.ndjson", &torn);
     assert_eq!(folder.run(&format!("{SLOW} --resume at")).code, Some(0));
-    let lines = json_lines(&folder.read("found"));
+    let lines = json_lines(&folder.read("found.ndjson"));
     assert_eq!(
         lines.iter().filter(|line| line["type"] == "port").count(),
         200
@@ -126,13 +126,16 @@ fn a_torn_tail_is_cut_off() {
 #[test]
 fn another_run_is_refused_and_what_differs_is_named() {
     let folder = Folder::new();
-    let base = "-p 1-20 -o found --resume at";
-    let ran = folder.run("127.0.0.1 -p 1-20 -o found --checkpoint at");
+    let base = "-p 1-20 -o found.ndjson --resume at";
+    let ran = folder.run("127.0.0.1 -p 1-20 -o found.ndjson --checkpoint at");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    let before = folder.read("found");
+    let before = folder.read("found.ndjson");
     for (args, differs) in [
         (format!("127.0.0.2 {base}"), "targets"),
-        ("127.0.0.1 -p 1-21 -o found --resume at".into(), "ports"),
+        (
+            "127.0.0.1 -p 1-21 -o found.ndjson --resume at".into(),
+            "ports",
+        ),
         (format!("127.0.0.1 {base} -t 2s"), "--timeout (1s, 2s)"),
         (
             format!("127.0.0.1 {base} --retries 1 --exact"),
@@ -157,24 +160,30 @@ fn another_run_is_refused_and_what_differs_is_named() {
     // What only paces the scan may differ.
     let ran = folder.run(&format!("127.0.0.1 {base} --rate 1000 --max-sockets 10"));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert_eq!(folder.read("found").lines().count(), before.lines().count());
+    assert_eq!(
+        folder.read("found.ndjson").lines().count(),
+        before.lines().count()
+    );
 }
 
 #[test]
 fn what_is_no_checkpoint_is_one_clear_line() {
     let folder = Folder::new();
-    folder.run("127.0.0.1 -p 1-20 -o found --checkpoint at");
+    folder.run("127.0.0.1 -p 1-20 -o found.ndjson --checkpoint at");
     let whole = folder.read("at");
     folder.write("cut", &whole[..whole.len() / 2]);
     folder.write("other", "root:x:0:0\n");
+    folder.write("results", &folder.read("found.ndjson"));
     for (file, wanted) in [
         ("cut", "cut is a damaged checkpoint: EOF while parsing"),
         ("other", "other is no checkpoint of nishad"),
-        ("found", "found is no checkpoint of nishad"),
+        ("results", "results is no checkpoint of nishad"),
         ("nothing", "nothing cannot be read: No such file"),
         (".", ". cannot be read: Is a directory"),
     ] {
-        let ran = folder.run(&format!("127.0.0.1 -p 1-20 -o found --resume {file}"));
+        let ran = folder.run(&format!(
+            "127.0.0.1 -p 1-20 -o found.ndjson --resume {file}"
+        ));
         let wanted = format!("error: --resume: {wanted}");
         assert!(ran.err.starts_with(&wanted), "{}", ran.err);
         assert_eq!(
@@ -186,7 +195,7 @@ fn what_is_no_checkpoint_is_one_clear_line() {
     }
     // It is of this run, but its parts contradict each other.
     folder.write("odd", &whole.replace("\"next_host\":1", "\"next_host\":7"));
-    let ran = folder.run("127.0.0.1 -p 1-20 -o found --resume odd");
+    let ran = folder.run("127.0.0.1 -p 1-20 -o found.ndjson --resume odd");
     assert_eq!(
         (ran.code, ran.err.as_str()),
         (
@@ -203,6 +212,14 @@ fn what_cannot_be_gone_on_with_is_refused_at_the_start() {
         ("--checkpoint at", "--checkpoint needs -o FILE"),
         ("--checkpoint at -o -", "--checkpoint needs -o FILE"),
         ("--resume at", "--resume needs -o FILE"),
+        (
+            "--checkpoint at -o found.ndjson -o found.txt",
+            "--checkpoint needs ndjson, csv or list: found.txt is text",
+        ),
+        (
+            "--checkpoint at -o ndjson:./at",
+            "--checkpoint: ./at is an output too",
+        ),
     ] {
         let ran = folder.run(&format!("127.0.0.1 -p 1 {args}"));
         assert!(
@@ -212,39 +229,47 @@ fn what_cannot_be_gone_on_with_is_refused_at_the_start() {
         );
         assert_eq!(ran.code, Some(2));
     }
-    let ran = folder.run("127.0.0.1 -p 1 -o found --checkpoint no/such/folder");
-    assert_eq!(ran.code, Some(1));
+    let ran = folder.run("127.0.0.1 -p 1 -o found.ndjson --checkpoint no/such/folder");
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
     assert!(
         ran.err
             .contains("cannot write the checkpoint no/such/folder: "),
         "{}",
         ran.err
     );
-    // The output is not the one that was saved.
-    folder.run("127.0.0.1 -p 1-20 -o found --checkpoint at");
-    folder.write("found", "");
-    let ran = folder.run("127.0.0.1 -p 1-20 -o found --resume at");
+    // The outputs are not those that were saved.
+    folder.run("127.0.0.1 -p 1-20 -o found.ndjson --checkpoint at --force");
+    folder.write("found.ndjson", "");
+    let ran = folder.run("127.0.0.1 -p 1-20 -o found.ndjson --resume at");
     assert_eq!(ran.code, Some(1));
-    let wanted = "error: cannot write to found: it has 0 bytes where the checkpoint counts on ";
+    let wanted =
+        "error: cannot write to found.ndjson: it has 0 bytes where the checkpoint counts on ";
     assert!(ran.err.starts_with(wanted), "{}", ran.err);
+    let ran = folder.run("127.0.0.1 -p 1-20 -o found.ndjson -o found.csv --resume at");
+    let wanted = "error: --resume: at is of a run with other outputs (saved, asked for now): \
+                  ndjson; ndjson, csv\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(2), wanted));
 }
 
 #[test]
 fn names_are_not_looked_up_again() {
     let folder = Folder::new();
     let (open, closed) = (Open::new(), Closed::new());
-    let args = format!("localhost -4 -p {},{} -o found", open.port(), closed.port());
+    let args = format!(
+        "localhost -4 -p {},{} -o found.ndjson",
+        open.port(),
+        closed.port()
+    );
     let ran = folder.run(&format!("{args} --checkpoint at"));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    let before = folder.read("found");
-    assert!(
-        before.contains("Scanning target: 127.0.0.1 (localhost)"),
-        "{before}"
-    );
+    let before = folder.read("found.ndjson");
+    assert_eq!(json_lines(&before)[1]["host"], "localhost");
     assert!(folder.read("at").contains("\"name\":\"localhost\""));
     let ran = folder.run(&format!("{args} --resume at"));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert_eq!(folder.read("found"), before);
+    // All but the run line, which tells the command and its time.
+    let lines = |text: &str| json_lines(text)[..3].to_vec();
+    assert_eq!(lines(&folder.read("found.ndjson")), lines(&before));
 }
 
 /// A veth pair whose near end is taken down and up again while it is scanned over.
@@ -289,7 +314,7 @@ fn a_network_that_stays_away_ends_the_run_which_can_be_gone_on_with() {
     };
     lab.add_peer();
     let folder = Folder::new();
-    let args = "192.0.2.2 -p 1-400 --rate 400/s --format ndjson --show all -o found --give-up 1s";
+    let args = "192.0.2.2 -p 1-400 --rate 400/s --show all -o found.ndjson --give-up 1s";
     let begun = Instant::now();
     let child = Command::new(path())
         .args(args.split(' '))
@@ -304,7 +329,7 @@ fn a_network_that_stays_away_ends_the_run_which_can_be_gone_on_with() {
     assert_eq!(ran.code, Some(3), "{}", ran.err);
     assert!(begun.elapsed() < Duration::from_secs(20), "it waits on");
     assert!(ran.err.contains("to go on: "), "{}", ran.err);
-    let lines = json_lines(&folder.read("found"));
+    let lines = json_lines(&folder.read("found.ndjson"));
     let run = lines.last().expect("a run line");
     let [_, closed, _, unscanned] = counts(run);
     assert!(closed > 0 && unscanned > 0, "{run}");
@@ -316,7 +341,7 @@ fn a_network_that_stays_away_ends_the_run_which_can_be_gone_on_with() {
     lab::run("ip link set near up");
     let ran = folder.run(&format!("{args} --resume at"));
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let lines = json_lines(&folder.read("found"));
+    let lines = json_lines(&folder.read("found.ndjson"));
     assert_eq!(counts(lines.last().expect("a run line")), [0, 400, 0, 0]);
     assert_eq!(
         lines.iter().filter(|line| line["type"] == "port").count(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use nishad::engine::{BulkReport, PortReport, Reason, Report, State, Verdict};
-use nishad::output::{About, Clock, Ndjson, Show};
+use nishad::output::{About, Clock, Recorder, Show, ndjson};
 use nishad::target::{HostSet, PortSet, RunKey, Target, TargetSpace, targets_digest};
 
 pub fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ndjson");
-    let mut ndjson = Ndjson::new(Show::with(&State::ALL), Clock::start(), about());
+    let mut recorder = Recorder::new(Show::with(&State::ALL), Clock::start(), about());
     let mut out = Vec::new();
     let open = Report::Port(PortReport {
         target: target(),
@@ -24,7 +24,9 @@ pub fn bench(criterion: &mut Criterion) {
     group.bench_function("an open port", |bencher| {
         bencher.iter(|| {
             out.clear();
-            ndjson.report(&mut out, black_box(&open))
+            recorder.report(black_box(&open), &mut |record| {
+                ndjson::write(&mut out, record)
+            })
         });
     });
     let silent = Report::Bulk(BulkReport {
@@ -36,10 +38,12 @@ pub fn bench(criterion: &mut Criterion) {
     group.bench_function("all ports silent", |bencher| {
         bencher.iter(|| {
             out.clear();
-            ndjson.report(&mut out, black_box(&silent))
+            recorder.report(black_box(&silent), &mut |record| {
+                ndjson::write(&mut out, record)
+            })
         });
     });
-    let mut unseen = Ndjson::new(Show::default(), Clock::start(), about());
+    let mut unseen = Recorder::new(Show::default(), Clock::start(), about());
     group.throughput(Throughput::Elements(1));
     let closed = Report::Port(PortReport {
         target: target(),
@@ -47,7 +51,11 @@ pub fn bench(criterion: &mut Criterion) {
         verdict: verdict(Reason::ConnRefused),
     });
     group.bench_function("a closed port, not listed", |bencher| {
-        bencher.iter(|| unseen.report(&mut out, black_box(&closed)));
+        bencher.iter(|| {
+            unseen.report(black_box(&closed), &mut |record| {
+                ndjson::write(&mut out, record)
+            })
+        });
     });
     group.finish();
 }

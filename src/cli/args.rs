@@ -11,6 +11,7 @@ use nishad::engine::State;
 use nishad::output::escape;
 
 use super::Exit;
+use super::destination::OutputArgs;
 use super::progress::say;
 use super::report::ReportArgs;
 use super::shard::ShardArg;
@@ -166,13 +167,8 @@ pub(crate) struct Args {
     #[arg(short = '6', help_heading = HOSTS)]
     pub(crate) ipv6: bool,
 
-    /// Format of the results
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text", help_heading = RESULTS)]
-    pub(crate) format: Format,
-
-    /// Write the results to FILE, - for standard output
-    #[arg(short, long, value_name = "FILE", help_heading = RESULTS)]
-    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArgs,
 
     /// List ports in these states too: closed, filtered, unscanned, all
     ///
@@ -222,7 +218,8 @@ pub(crate) struct Args {
 
     /// Save the position of the run to FILE, every 5 s and at the end
     ///
-    /// --resume goes on from there after a kill, Ctrl-C or --give-up. Needs -o FILE.
+    /// --resume goes on from there after a kill, Ctrl-C or --give-up. Needs -o FILE, with ndjson, csv
+    /// or list.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "list"], help_heading = RESULTS)]
     pub(crate) checkpoint: Option<PathBuf>,
 
@@ -266,9 +263,9 @@ Examples:
   nishad --top-ports 100 10.0.0.0/24   a network
   nishad -p ssh,http --show all 10.0.0-3.1-254
   nishad --targets hosts.txt --exclude 10.0.0.0/28,printer.example
-  nishad --format ndjson -o found.ndjson -p- 10.0.0.7 2001:db8::7
+  nishad -o found.ndjson -o found.csv -p- 10.0.0.7 2001:db8::7
   nishad report found.ndjson
-  nishad --shard 1/4 --format ndjson -o 1.ndjson 10.0.0.0/8
+  nishad --shard 1/4 -o 1.ndjson 10.0.0.0/8
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
@@ -325,14 +322,6 @@ pub(crate) enum Order {
     Random,
     /// Ascending
     Sequential,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people
-    Text,
-    /// One JSON object a line, as found
-    Ndjson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

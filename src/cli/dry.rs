@@ -10,10 +10,11 @@ use nishad::target::Target;
 
 use super::Exit;
 use super::args::{Args, Order};
+use super::destination::Wanted;
 use super::plan::Plan;
 use super::progress::{say, time};
 use super::run::prepare;
-use super::sink::{self, Sink};
+use super::sink::{How, Sink};
 
 /// A run of more probes than this has its size stated before it begins.
 const LARGE: u64 = 1 << 32;
@@ -28,17 +29,21 @@ const YEAR: f64 = 31_557_600.0;
 const PORTS_SHOWN: usize = 200;
 
 /// Prints what `args` ask for. An error is one of this machine: it cannot be written.
-pub(crate) fn run(args: &Args, mut plan: Plan) -> Result<Exit> {
-    let name = || sink::name(args.output.as_deref());
-    let mut sink = Sink::open(args.output.as_deref())
-        .with_context(|| format!("cannot write to {}", name()))?;
+pub(crate) fn run(args: &Args, mut plan: Plan, wanted: &Wanted) -> Result<Exit> {
+    let name = wanted.to.name();
+    let how = How {
+        streams: true,
+        force: args.outputs.force,
+    };
+    let mut sink =
+        Sink::open(&wanted.to, how).with_context(|| format!("cannot write to {name}"))?;
     let printed = match args.list {
         true => list(&mut sink, &plan),
         false => describe(&mut sink, args, &mut plan),
     };
-    match printed.and_then(|()| sink.flush()) {
+    match printed.and_then(|()| sink.finish()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(error).with_context(|| format!("cannot write to {}", name()));
+            return Err(error).with_context(|| format!("cannot write to {name}"));
         }
         // Who has read enough has what was asked for.
         _ => {}

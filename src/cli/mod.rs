@@ -1,7 +1,10 @@
 //! The program: what was typed, what it means, and how a run is shown.
 
 pub(crate) mod args;
+mod beside;
+pub(crate) mod destination;
 pub(crate) mod dry;
+mod outputs;
 pub(crate) mod plan;
 pub(crate) mod progress;
 mod prompt;

@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Seek};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use nishad::engine::State;
-use nishad::output::{Clock, Show, TextOptions};
-use nishad::report::{Merge, MergeError, Problem, Survey, View, Weight};
+use nishad::output::{Show, TextOptions};
+use nishad::report::{Merge, MergeError, Problem, Survey, Weight};
 
 use super::Exit;
-use super::args::{Color, Format, ShowState};
+use super::args::{Color, ShowState};
+use super::destination::{Destination, OutputArgs, Wanted};
+use super::outputs::{Outputs, color};
 use super::progress::say;
-use super::run::color;
-use super::sink::{self, Sink};
+use super::zone;
 
 /// Read saved ndjson: one result as it was, or the shards of a run as one
 ///
@@ -24,19 +24,14 @@ use super::sink::{self, Sink};
 /// no line is missing. What is missing is named, counted as unscanned, and the exit code is 3.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What scans saved with --format ndjson; - for standard input
+    /// What scans saved as ndjson; - for standard input
     ///
     /// A file may hold several shards, one after the other.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Format of the results
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    format: Format,
-
-    /// Write the results to FILE, - for standard output
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
 
     /// List ports in these states [default: those saved]
     ///
@@ -56,15 +51,13 @@ pub(crate) struct ReportArgs {
 /// Writes the results that `args` name as one. An error is one of this machine: results that cannot
 /// be written.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
-    if let Some(path) = &args.output
-        && args.files.iter().any(|file| is_same(file, path))
-    {
-        let name = sink::name(Some(path));
-        say(format_args!(
-            "error: --output {name} is one of the files to read"
-        ));
-        return Ok(Exit::Usage);
-    }
+    let wanted = match wanted(args) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            say(format_args!("error: {error:#}"));
+            return Ok(Exit::Usage);
+        }
+    };
     let inputs = args.files.iter().map(|path| Input::open(path));
     let mut inputs = inputs.collect::<Vec<_>>();
     let mut survey = Survey::default();
@@ -98,36 +91,61 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
             return Ok(Exit::Usage);
         }
     };
-    let mut sink = Sink::open(args.output.as_deref())
-        .with_context(|| format!("cannot write to {}", sink::name(args.output.as_deref())))?;
-    let view = view(args, show, &sink);
+    let mut outputs = Outputs::open(&wanted, args.outputs.force, None, show, |sink| {
+        TextOptions {
+            color: color(args.color, sink),
+            verbose: args.verbose,
+            more_hosts: 0,
+            zone: zone::local(),
+        }
+    })?;
     let open = |index: usize| match &mut inputs[index] {
         Ok(input) => input.read(),
         // It was not surveyed, and so nothing of it is used.
         Err(_) => Err(io::ErrorKind::NotFound.into()),
     };
-    let written = merge.write(view, show, open, sink.lines());
-    let written = written.and_then(|problems| {
-        sink.flush().map_err(MergeError::Write)?;
-        Ok(problems)
+    let written = merge.write(show, open, &mut |record| {
+        outputs.record(record);
+        match outputs.is_empty() {
+            // Nobody takes the rest.
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
     });
     let more = match written {
-        Ok(problems) => problems,
-        Err(MergeError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            return Ok(Exit::Incomplete);
-        }
-        Err(MergeError::Write(error)) => {
-            return Err(error).with_context(|| format!("cannot write to {}", sink.name()));
-        }
+        Ok(more) => more,
+        Err(MergeError::Write(_)) => Vec::new(),
         Err(error @ MergeError::Read { .. }) => bail!("{error}"),
     };
+    outputs.finish();
+    for message in outputs.take_messages() {
+        say(format_args!("{message}"));
+    }
+    if outputs.failed() {
+        return Ok(Exit::Failed);
+    }
     tell(&more);
     let problems = merge.problems().iter().chain(&more);
     Ok(match problems.map(Problem::weight).max() {
         Some(Weight::Wrong) => Exit::Usage,
+        _ if outputs.closed() => Exit::Incomplete,
         Some(Weight::Incomplete) => Exit::Incomplete,
         Some(Weight::Note) | None => Exit::Complete,
     })
+}
+
+/// The outputs that are meant. An error is one of usage.
+fn wanted(args: &ReportArgs) -> Result<Vec<Wanted>> {
+    let wanted = args.outputs.wanted()?;
+    for Wanted { to, .. } in &wanted {
+        if let Destination::File(path) = to
+            && args.files.iter().any(|file| is_same(file, path))
+        {
+            bail!("--output {} is one of the files to read", to.name());
+        }
+    }
+    args.outputs.check_places(&wanted)?;
+    Ok(wanted)
 }
 
 /// Whether both are one file, which cannot be read and written at once.
@@ -172,23 +190,6 @@ fn show(asked: &[ShowState], saved: Show) -> Result<Show> {
             .filter(|state| saved.lists(*state))
             .collect::<Vec<_>>(),
     ))
-}
-
-fn view(args: &ReportArgs, show: Show, sink: &Sink) -> View {
-    match args.format {
-        Format::Ndjson => View::Ndjson,
-        Format::Text => View::Text(TextOptions {
-            show,
-            color: color(args.color, sink),
-            verbose: args.verbose,
-            // What the files say comes instead.
-            hosts: 0,
-            part: None,
-            merged: false,
-            zone: TimeZone::system(),
-            clock: Clock::start(),
-        }),
-    }
 }
 
 /// Something to read twice.

@@ -1,45 +1,38 @@
 //! A run as its user sees it: results to where they go, the rest to standard error.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use nishad::checkpoint::Checkpoint;
 use nishad::engine::{LocalFault, Note, Report, Snapshot, State};
 use nishad::net::{self, Budget, Control, Event, RunReport, ScanError};
-use nishad::output::{About, Clock, Ndjson, Output, Run, Text, TextOptions};
+use nishad::output::{About, Clock, Recorder, Run, TextOptions};
 
 use super::Exit;
-use super::args::{Args, Color, Format};
+use super::args::Args;
+use super::destination::Wanted;
 use super::dry;
+use super::outputs::{Outputs, color};
 use super::plan::Plan;
 use super::progress::{Screen, say};
 use super::saving::Saving;
 use super::signals::Signals;
-use super::sink::{self, Sink};
 use super::targets::{Bad, Names};
 use super::zone;
 
-/// Scans what `plan` says. An error is one of this machine: results that cannot be written, or a
-/// scan that cannot be made.
+/// Scans what `plan` says, with the outputs that are `wanted`. An error is one of this machine: results
+/// that cannot be written, or a scan that cannot be made.
 pub(crate) fn run(
     args: &Args,
     mut plan: Plan,
+    wanted: &[Wanted],
     saved: Option<Checkpoint>,
     signals: &Signals,
 ) -> Result<Exit> {
-    let path = args.output.as_deref();
-    let sink = match &saved {
-        Some(saved) => Sink::go_on(path, saved.output_length),
-        None => Sink::open(path),
-    };
-    let sink = sink.with_context(|| format!("cannot write to {}", sink::name(path)))?;
+    let outputs = open(args, &plan, wanted, saved.as_ref())?;
     let unresolved = plan.names.pending();
-    let late = saved
-        .as_ref()
-        .map_or(0, |saved| saved.snapshot.late.len() as u64);
     let budget = prepare(args, &mut plan);
     if !args.quiet && dry::is_large(&plan) {
         say(format_args!("{}", dry::size(&plan)));
@@ -51,7 +44,7 @@ pub(crate) fn run(
     let saving = Saving::new(args, &plan, saved.as_ref(), clock);
     let told = describe(&plan);
     let mut view = View {
-        output: output(args, &plan, unresolved + late, &sink, clock),
+        recorder: recorder(&plan, clock),
         clock,
         saving,
         screen: Screen::new(
@@ -59,52 +52,51 @@ pub(crate) fn run(
             plan.space.planned(),
             Instant::now(),
         ),
-        sink,
+        outputs,
         verbose: args.verbose,
         quiet: args.quiet,
         faults: Vec::new(),
         names: plan.names,
         bad: plan.bad,
-        failure: None,
     };
     if args.verbose {
         view.screen.line(format_args!("{told}"));
         view.screen.line(format_args!("this machine: {budget}"));
     }
+    view.start(saved.as_ref())?;
     let control = signals.scanning();
     // Results that have nowhere to go are not begun.
-    let ended = view.start(saved.as_ref()).map(|()| {
-        let scan = net::Scan::new(plan.space, plan.options);
-        let ended = view.scan(scan, unresolved, saved, &control);
-        view.screen.clear();
-        ended
-    });
+    let ended = match view.is_over() {
+        true => None,
+        false => {
+            let scan = net::Scan::new(plan.space, plan.options);
+            let ended = view.scan(scan, unresolved, saved, &control);
+            view.screen.clear();
+            Some(ended)
+        }
+    };
     view.tell_bad();
     let left = view.names.left();
     let all_resolved = left.count() == 0;
     view.bad.merge(left);
-    let complete = match (ended, view.failure.take()) {
-        (Err(error), _) | (_, Some(error)) => Err(error),
-        (Ok(Ok(ended)), None) => view
-            .finish(&ended)
-            .map(|()| ended.counts.is_complete() && all_resolved),
-        (Ok(Err(error)), None) => {
+    let complete = match ended {
+        Some(Ok(ended)) => {
+            view.finish(&ended);
+            ended.counts.is_complete() && all_resolved && !view.outputs.closed()
+        }
+        Some(Err(error)) => {
             // What is known is not lost.
-            let _ = view.flush();
+            view.outputs.flush(true, &view.screen);
             return Err(error.into());
         }
+        None => false,
     };
     for wrong in view.bad.lines() {
         say(format_args!("error: not scanned: {wrong}"));
     }
-    let complete = match complete {
-        Ok(complete) => complete,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => false,
-        Err(error) => {
-            let name = view.sink.name().to_string();
-            return Err(error).with_context(|| format!("cannot write to {name}"));
-        }
-    };
+    if view.outputs.failed() {
+        return Ok(Exit::Failed);
+    }
     if let Some(saving) = &view.saving {
         if let Some(failure) = saving.failure() {
             bail!(failure);
@@ -123,8 +115,8 @@ pub(crate) fn run(
 
 /// Where the events of a run go.
 struct View {
-    output: Output,
-    sink: Sink,
+    recorder: Recorder,
+    outputs: Outputs,
     clock: Clock,
     /// Where the run is saved.
     saving: Option<Saving>,
@@ -136,24 +128,30 @@ struct View {
     /// Names that are being resolved, and the targets that cannot be scanned.
     names: Names,
     bad: Bad,
-    /// Why the results could not be written.
-    failure: Option<io::Error>,
 }
 
 impl View {
-    /// Writes what comes first, so that even results cut off tell what they are of.
-    fn start(&mut self, saved: Option<&Checkpoint>) -> io::Result<()> {
+    /// Writes what comes first, so that even results cut off tell what they are of. An error is that
+    /// the run cannot be saved.
+    fn start(&mut self, saved: Option<&Checkpoint>) -> Result<()> {
         match saved {
-            Some(saved) => self.output.take_up(&saved.pending),
-            None => self.output.start(self.sink.lines())?,
+            Some(saved) => self.recorder.take_up(&saved.pending),
+            None => self.outputs.record(&self.recorder.start()),
         }
-        self.flush()?;
-        match &mut self.saving {
-            Some(saving) => saving
-                .begin(&self.output, &mut self.sink, self.clock)
-                .map_err(|error| io::Error::other(saving.message(&error))),
-            None => Ok(()),
+        self.flush(true);
+        if let Some(saving) = &mut self.saving
+            && !self.outputs.failed()
+            && let Err(error) = saving.begin(&self.recorder, &mut self.outputs, self.clock)
+        {
+            bail!(saving.message(&error));
         }
+        Ok(())
+    }
+
+    /// Whether nothing is left to scan for: there is no output, or a saved run lacks one.
+    fn is_over(&self) -> bool {
+        let lacks = self.outputs.failed() || self.outputs.closed();
+        self.outputs.is_empty() || (self.saving.is_some() && lacks)
     }
 
     /// Makes the scan, of the hosts of names that are still `unresolved` too.
@@ -179,20 +177,17 @@ impl View {
     }
 
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
-        if self.failure.is_some() {
-            // What else an ending scan tells has nowhere to go.
-            return ControlFlow::Break(());
+        if !self.is_over() {
+            self.take(event);
         }
-        match self.take(event) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failure = Some(error);
-                ControlFlow::Break(())
-            }
+        // What else an ending scan tells has nowhere to go.
+        match self.is_over() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     }
 
-    fn take(&mut self, event: Event) -> io::Result<()> {
+    fn take(&mut self, event: Event) {
         let urgent = match event {
             Event::Progress(progress) => {
                 self.tell_bad();
@@ -204,7 +199,7 @@ impl View {
                 if let Report::Note(note) = &report {
                     self.note(note);
                 }
-                self.output.report(self.sink.lines(), &report)?;
+                self.record(&report);
                 match report {
                     Report::Port(port) => port.verdict.state() == State::Open,
                     Report::Host(_) => true,
@@ -212,22 +207,28 @@ impl View {
                 }
             }
         };
-        if (urgent && !self.sink.is_empty()) || self.sink.is_full() {
-            self.flush()
-        } else {
+        self.flush(urgent);
+    }
+
+    fn record(&mut self, report: &Report) {
+        let outputs = &mut self.outputs;
+        let recorded = self.recorder.report(report, &mut |record| {
+            outputs.record(record);
             Ok(())
-        }
+        });
+        debug_assert!(recorded.is_ok(), "the outputs keep their errors");
     }
 
     /// Saves the run. That it cannot be saved now is no reason to end it.
-    fn save(&mut self, snapshot: Snapshot) -> io::Result<()> {
-        self.flush()?;
+    fn save(&mut self, snapshot: Snapshot) {
+        self.flush(true);
         if let Some(saving) = &mut self.saving
-            && let Some(failure) = saving.save(snapshot, &self.output, &mut self.sink, self.clock)
+            && !self.outputs.failed()
+            && let Some(failure) =
+                saving.save(snapshot, &self.recorder, &mut self.outputs, self.clock)
         {
             self.screen.line(format_args!("error: {failure}"));
         }
-        Ok(())
     }
 
     /// Tells of names that could not be resolved since.
@@ -254,7 +255,7 @@ impl View {
         }
     }
 
-    fn finish(&mut self, ended: &RunReport) -> io::Result<()> {
+    fn finish(&mut self, ended: &RunReport) {
         let RunReport {
             counts,
             hosts,
@@ -271,51 +272,49 @@ impl View {
             targets_failed: self.bad.count(),
             elapsed: self.clock.elapsed(),
         };
-        self.output.finish(self.sink.lines(), &run)?;
-        self.flush()
+        self.outputs.record(&self.recorder.finish(&run));
+        self.outputs.finish();
+        self.tell_outputs();
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if self.sink.is_terminal() {
-            self.screen.without_bar(|| self.sink.flush())
-        } else {
-            self.sink.flush()
+    fn flush(&mut self, urgent: bool) {
+        self.outputs.flush(urgent, &self.screen);
+        self.tell_outputs();
+    }
+
+    /// Tells of outputs that cannot be written.
+    fn tell_outputs(&mut self) {
+        for message in self.outputs.take_messages() {
+            self.screen.line(format_args!("{message}"));
         }
     }
 }
 
-fn output(args: &Args, plan: &Plan, unresolved: u64, sink: &Sink, clock: Clock) -> Output {
-    match args.format {
-        Format::Ndjson => {
-            let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
-            let about = About {
-                targets_failed: plan.bad.count(),
-                ..About::new(&plan.space, plan.key.clone(), typed.collect())
-            };
-            Output::Ndjson(Ndjson::new(plan.show, clock, about))
-        }
-        Format::Text => Output::Text(Text::new(TextOptions {
-            show: plan.show,
-            color: color(args.color, sink),
-            verbose: args.verbose,
-            hosts: plan.space.hosts() + unresolved,
-            part: plan.space.part(),
-            merged: false,
-            zone: zone::local(),
-            clock,
-        })),
-    }
+/// Opens the outputs, or goes on with those of the run that was `saved`.
+fn open(
+    args: &Args,
+    plan: &Plan,
+    wanted: &[Wanted],
+    saved: Option<&Checkpoint>,
+) -> Result<Outputs> {
+    let lengths = saved.map(|saved| &saved.outputs[..]);
+    let force = args.outputs.force;
+    let unresolved = plan.names.pending();
+    Outputs::open(wanted, force, lengths, plan.show, |sink| TextOptions {
+        color: color(args.color, sink),
+        verbose: args.verbose,
+        more_hosts: unresolved,
+        zone: zone::local(),
+    })
 }
 
-/// Whether text that goes to `sink` has colour.
-pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
-    // https://no-color.org: set to anything but nothing.
-    let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    match wanted {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => sink.is_terminal() && !unwanted(),
-    }
+fn recorder(plan: &Plan, clock: Clock) -> Recorder {
+    let typed = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
+    let about = About {
+        targets_failed: plan.bad.count(),
+        ..About::new(&plan.space, plan.key.clone(), typed.collect())
+    };
+    Recorder::new(plan.show, clock, about)
 }
 
 /// Descriptors of the program itself: the standard streams, the results' file, the event queue.

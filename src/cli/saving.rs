@@ -9,41 +9,64 @@ use anyhow::{Result, anyhow, bail};
 
 use nishad::checkpoint::Checkpoint;
 use nishad::engine::{Scanner, Snapshot};
-use nishad::output::{Clock, Output, escape};
+use nishad::output::{Clock, Recorder, escape};
 
-use super::args::{Args, Format};
+use super::args::Args;
+use super::destination::{Destination, Wanted};
+use super::outputs::Outputs;
 use super::plan::Plan;
-use super::sink::Sink;
 
 /// How often a run is saved unless asked otherwise.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// What `--resume` names; an error is one of usage.
-pub(crate) fn read(args: &Args) -> Result<Option<Checkpoint>> {
-    let results = args
-        .output
-        .as_deref()
-        .filter(|path| *path != Path::new("-"));
-    if args.is_saved() && results.is_none() {
-        bail!(
-            "{} needs -o FILE: what goes to standard output cannot be gone on with",
-            if args.resume.is_some() {
-                "--resume"
-            } else {
-                "--checkpoint"
-            }
-        );
+/// The outputs that are wanted, and what `--resume` names. Both are checked against each other and
+/// against what is there; an error is one of usage.
+pub(crate) fn read(args: &Args) -> Result<(Vec<Wanted>, Option<Checkpoint>)> {
+    let wanted = args.outputs.wanted()?;
+    if let Some(path) = args.checkpoint.as_ref().or(args.resume.as_ref()) {
+        let flag = match args.resume {
+            Some(_) => "--resume",
+            None => "--checkpoint",
+        };
+        check_outputs(flag, path, &wanted)?;
     }
     let Some(path) = &args.resume else {
-        return Ok(None);
+        args.outputs.check_places(&wanted)?;
+        return Ok((wanted, None));
     };
     let name = escape(&path.to_string_lossy()).to_string();
     let saved = Checkpoint::read(path).map_err(|error| anyhow!("--resume: {name} {error}"))?;
-    if saved.format != args.format.name() {
-        let format = escape(&saved.format).to_string();
-        bail!("--resume: {name} is of a run with --format {format}");
+    let was: Vec<_> = saved.outputs.iter().map(|output| &*output.format).collect();
+    let is: Vec<_> = wanted.iter().map(|wanted| wanted.format.as_str()).collect();
+    if was != is {
+        let (was, is) = (was.join(", "), is.join(", "));
+        let was = escape(&was);
+        bail!(
+            "--resume: {name} is of a run with other outputs (saved, asked for now): {was}; {is}"
+        );
     }
-    Ok(Some(saved))
+    Ok((wanted, Some(saved)))
+}
+
+/// That each output can be cut to a length and continued.
+fn check_outputs(flag: &str, path: &Path, wanted: &[Wanted]) -> Result<()> {
+    for Wanted { format, to } in wanted {
+        if *to == Destination::Standard {
+            bail!("{flag} needs -o FILE: what goes to standard output cannot be gone on with");
+        }
+        if !format.streams() {
+            bail!(
+                "{flag} needs ndjson, csv or list: {} is {}, which cannot be gone on with; \
+                 `nishad report` makes it from ndjson",
+                to.name(),
+                format.as_str()
+            );
+        }
+        if to.is_same(&Destination::of(path)) {
+            bail!("{flag}: {} is an output too", to.name());
+        }
+    }
+    Ok(())
 }
 
 /// Compares the run that was saved with the one that is planned.
@@ -89,7 +112,7 @@ impl Saving {
         let path = args.checkpoint.as_ref().or(args.resume.as_ref())?;
         let shard = plan.space.part().map(Into::into);
         let started = clock.started();
-        let mut checkpoint = Checkpoint::new(plan.key.clone(), shard, args.format.name(), started);
+        let mut checkpoint = Checkpoint::new(plan.key.clone(), shard, started);
         if let Some(saved) = saved {
             checkpoint.snapshot = saved.snapshot.clone();
         }
@@ -107,24 +130,24 @@ impl Saving {
     /// If the file cannot be written.
     pub(crate) fn begin(
         &mut self,
-        output: &Output,
-        sink: &mut Sink,
+        recorder: &Recorder,
+        outputs: &mut Outputs,
         clock: Clock,
     ) -> io::Result<()> {
-        self.write(output, sink, clock)
+        self.write(recorder, outputs, clock)
     }
 
     /// Saves the run; the first failure after a success is returned, to be told.
     pub(crate) fn save(
         &mut self,
         snapshot: Snapshot,
-        output: &Output,
-        sink: &mut Sink,
+        recorder: &Recorder,
+        outputs: &mut Outputs,
         clock: Clock,
     ) -> Option<String> {
         self.checkpoint.snapshot = snapshot;
         let known = self.failure.is_some();
-        self.failure = self.write(output, sink, clock).err();
+        self.failure = self.write(recorder, outputs, clock).err();
         let error = self.failure.as_ref().filter(|_| !known)?;
         Some(self.message(error))
     }
@@ -153,11 +176,16 @@ impl Saving {
         escape(&quoted.join(" ")).to_string()
     }
 
-    fn write(&mut self, output: &Output, sink: &mut Sink, clock: Clock) -> io::Result<()> {
+    fn write(
+        &mut self,
+        recorder: &Recorder,
+        outputs: &mut Outputs,
+        clock: Clock,
+    ) -> io::Result<()> {
         // What the checkpoint counts on must not be lost before it.
-        self.checkpoint.output_length = sink.sync()?;
+        self.checkpoint.outputs = outputs.sync()?;
         self.checkpoint.elapsed = clock.elapsed();
-        self.checkpoint.pending = output.pending();
+        self.checkpoint.pending = recorder.pending();
         self.checkpoint.write(&self.path)
     }
 }
@@ -181,16 +209,6 @@ fn go_on(typed: Vec<OsString>, path: &Path) -> Vec<OsString> {
     }
     words.extend(["--resume".into(), path.into()]);
     words
-}
-
-impl Format {
-    /// As it is typed.
-    fn name(self) -> &'static str {
-        match self {
-            Format::Text => "text",
-            Format::Ndjson => "ndjson",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Stdout, Write};
 use std::path::Path;
 
-use nishad::output::escape;
+use super::beside::Beside;
+use super::destination::{Destination, is_special};
 
 /// Bytes held before they are written, flushed or not.
 const FULL: usize = 64 * 1024;
 
-/// The destination of the results.
+/// The destination of one output.
 pub(crate) struct Sink {
     buffer: Vec<u8>,
     out: Out,
@@ -21,7 +22,10 @@ pub(crate) struct Sink {
 
 enum Out {
     Standard(Stdout),
+    /// Written where it is.
     File(File),
+    /// A file that gets its name at the end.
+    Beside(Beside),
 }
 
 impl Write for Out {
@@ -29,6 +33,7 @@ impl Write for Out {
         match self {
             Out::Standard(out) => out.write(bytes),
             Out::File(file) => file.write(bytes),
+            Out::Beside(file) => file.write(bytes),
         }
     }
 
@@ -36,31 +41,36 @@ impl Write for Out {
         match self {
             Out::Standard(out) => out.flush(),
             Out::File(file) => file.flush(),
+            Out::Beside(file) => file.flush(),
         }
     }
 }
 
+/// How a file is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Where it is, line by line; else it is there when it is complete.
+    pub(crate) streams: bool,
+    /// In the place of one that is there.
+    pub(crate) force: bool,
+}
+
 impl Sink {
-    /// Standard output, or the file at `path`, made or emptied; `-` is standard output.
-    pub(crate) fn open(path: Option<&Path>) -> io::Result<Sink> {
-        let path = path.filter(|path| *path != Path::new("-"));
-        let (out, terminal) = match path {
-            Some(path) => (Out::File(File::create(path)?), false),
-            None => (Out::Standard(io::stdout()), io::stdout().is_terminal()),
-        };
-        Ok(Sink {
-            buffer: Vec::new(),
-            out,
-            length: 0,
-            name: name(path),
-            terminal,
+    /// Opens `to`. What is written is there for good after [`finish`](Self::finish) only.
+    pub(crate) fn open(to: &Destination, how: How) -> io::Result<Sink> {
+        Ok(match to {
+            Destination::Standard => Sink {
+                terminal: io::stdout().is_terminal(),
+                ..Sink::new(Out::Standard(io::stdout()), to)
+            },
+            Destination::File(path) => Sink::new(file(path, how)?, to),
         })
     }
 
     /// The file at `path`, of which the first `length` bytes stay and the others are cut off.
-    pub(crate) fn go_on(path: Option<&Path>, length: u64) -> io::Result<Sink> {
-        let Some(path) = path else {
-            return Sink::open(path);
+    pub(crate) fn go_on(to: &Destination, length: u64) -> io::Result<Sink> {
+        let Destination::File(path) = to else {
+            return Err(io::Error::other("it cannot be gone on with"));
         };
         let mut file = OpenOptions::new().write(true).open(path)?;
         let there = file.metadata()?.len();
@@ -72,12 +82,28 @@ impl Sink {
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
         Ok(Sink {
-            buffer: Vec::new(),
-            out: Out::File(file),
             length,
-            name: name(Some(path)),
-            terminal: false,
+            ..Sink::new(Out::File(file), to)
         })
+    }
+
+    fn new(out: Out, to: &Destination) -> Sink {
+        Sink {
+            buffer: Vec::new(),
+            out,
+            length: 0,
+            name: to.name(),
+            terminal: false,
+        }
+    }
+
+    /// Writes what is held and gives a file that has none yet its name.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self.out {
+            Out::Standard(_) | Out::File(_) => Ok(()),
+            Out::Beside(file) => file.complete(),
+        }
     }
 
     /// Makes what was written outlast a power failure; bytes written.
@@ -99,10 +125,9 @@ impl Sink {
         self.terminal
     }
 
-    /// Takes lines, whole ones; [`flush`](Self::flush) writes them, and what is more than can well
-    /// be held is written at once, except to a terminal.
-    pub(crate) fn lines(&mut self) -> &mut impl Write {
-        self
+    /// Whether anybody may see what is written before the end.
+    pub(crate) fn is_seen(&self) -> bool {
+        !matches!(self.out, Out::Beside(_))
     }
 
     /// Whether so much is held that it must be written.
@@ -129,6 +154,8 @@ impl Sink {
     }
 }
 
+/// Takes lines, whole ones; [`flush`](Sink::flush) writes them, and what is more than can well be held
+/// is written at once, except to a terminal.
 impl Write for Sink {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(lines);
@@ -143,25 +170,37 @@ impl Write for Sink {
     }
 }
 
-/// How to call the destination in a message.
-pub(crate) fn name(path: Option<&Path>) -> String {
-    match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => escape(&path.to_string_lossy()).to_string(),
-        None => "standard output".into(),
+fn file(path: &Path, how: How) -> io::Result<Out> {
+    let mut options = OpenOptions::new();
+    if is_special(path) {
+        // What stands for a descriptor may be a file with something in it.
+        return Ok(Out::File(options.append(true).open(path)?));
     }
+    if !how.streams {
+        return Ok(Out::Beside(Beside::create(path, how.force)?));
+    }
+    match how.force {
+        true => options.create(true).truncate(true),
+        false => options.create_new(true),
+    };
+    Ok(Out::File(options.write(true).open(path)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn open(path: &Path, streams: bool, force: bool) -> io::Result<Sink> {
+        Sink::open(&Destination::of(path), How { streams, force })
+    }
+
     #[test]
     fn a_file_has_what_was_flushed() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("found");
         std::fs::write(&path, "old").expect("writable");
-        let mut sink = Sink::open(Some(&path)).expect("writable");
-        sink.lines().write_all(b"new\n").expect("held");
+        let mut sink = open(&path, true, true).expect("writable");
+        sink.write_all(b"new\n").expect("held");
         assert_eq!(std::fs::read(&path).expect("there"), b"");
         sink.flush().expect("writable");
         assert_eq!(std::fs::read(&path).expect("there"), b"new\n");
@@ -169,13 +208,68 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_not_complete_has_no_name() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let names = || std::fs::read_dir(dir.path()).expect("there").count();
+        let path = dir.path().join("found");
+        let write = |force: bool, text: &str| {
+            let mut sink = open(&path, false, force).expect("writable");
+            sink.write_all(text.as_bytes()).expect("held");
+            sink.flush().expect("writable");
+            sink
+        };
+        drop(write(false, "half"));
+        assert_eq!(names(), 0, "what is given up leaves nothing");
+        let sink = write(false, "whole");
+        assert!(!path.exists());
+        sink.finish().expect("writable");
+        assert_eq!(std::fs::read(&path).expect("there"), b"whole");
+        // What came to be there meanwhile stays, and so does what was written.
+        let error = write(false, "later").finish().expect_err("it is taken");
+        assert_eq!(std::fs::read(&path).expect("there"), b"whole");
+        let (_, kept) = error
+            .to_string()
+            .split_once("it is all in ")
+            .map(|(a, b)| (a.len(), b.to_string()))
+            .expect("told");
+        assert_eq!(std::fs::read(&kept).expect("there"), b"later");
+        std::fs::remove_file(&kept).expect("there");
+        write(true, "later").finish().expect("writable");
+        assert_eq!(std::fs::read(&path).expect("there"), b"later");
+        assert_eq!(names(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_as_open_as_any() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mode = |name: &str| {
+            let there = dir.path().join(name).metadata().expect("there");
+            there.permissions().mode() & 0o777
+        };
+        let make = |name: &str| {
+            let sink = open(&dir.path().join(name), false, true).expect("writable");
+            sink.finish().expect("writable");
+        };
+        std::fs::write(dir.path().join("usual"), "").expect("writable");
+        make("found");
+        assert_eq!(mode("found"), mode("usual"));
+        // What was for its owner alone stays so.
+        let own = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(dir.path().join("usual"), own).expect("ours");
+        make("usual");
+        assert_eq!(mode("usual"), 0o600);
+    }
+
+    #[test]
     fn no_more_is_held_than_a_full_buffer() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("found");
-        let mut sink = Sink::open(Some(&path)).expect("writable");
+        let mut sink = open(&path, true, false).expect("writable");
         let line = [b'x'; 1000];
         for _ in 0..1000 {
-            sink.lines().write_all(&line).expect("writable");
+            sink.write_all(&line).expect("writable");
             assert!(sink.buffer.capacity() <= 2 * FULL);
         }
         sink.flush().expect("writable");

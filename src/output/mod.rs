@@ -1,12 +1,21 @@
-//! Formats: what the engine reports, as text for people and as NDJSON for programs.
+//! Formats: what the engine reports, as documents for people and for programs.
 //!
-//! A format is given one [`Report`] after another and writes to any `impl Write`; it holds no more
-//! than the lines to show of the hosts that are under way. Everything that did not originate in
-//! this program is escaped on its way out.
+//! A [`Recorder`] turns reports into [`Record`]s, the lines of NDJSON with what goes before and
+//! after them. An [`Output`] is given one record after another and writes to any `impl Write`; it
+//! holds no more than the ports to show of the hosts that are under way. Any number of outputs may be
+//! made of the same records. Everything that did not originate in this program is escaped on its way
+//! out.
 
+mod csv;
 mod escape;
+mod format;
+mod held;
+mod list;
+#[cfg(test)]
+mod made;
 pub mod ndjson;
 mod pending;
+mod recorder;
 mod tally;
 mod text;
 
@@ -15,60 +24,57 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::engine::{Counts, Report, State};
+use crate::engine::{Counts, State};
 
 pub use escape::{Escaped, escape};
-pub use ndjson::{About, Ndjson, SCHEMA};
+pub use format::Format;
+pub use ndjson::SCHEMA;
 pub use pending::{Pending, PendingHost, PendingPort};
+pub use recorder::{About, Record, Recorder};
 pub use text::{Text, TextOptions};
 
-/// One of the formats.
+/// A document under way in one of the formats. What is given to it is what a [`Recorder`] makes of a
+/// scan, or [`Merge`](crate::report::Merge) of saved results.
 #[derive(Debug)]
 pub enum Output {
     /// For people.
     Text(Text),
     /// For programs: one JSON object a line.
-    Ndjson(Ndjson),
+    Ndjson,
+    /// For spreadsheets: a row for each listed port.
+    Csv,
+    /// For other tools: `ip:port` of each open port.
+    List,
 }
 
 impl Output {
-    /// Writes what comes before the first report. Errors are those of `out`.
-    pub fn start(&mut self, out: &mut impl Write) -> io::Result<()> {
-        match self {
-            Output::Text(_) => Ok(()),
-            Output::Ndjson(ndjson) => ndjson.start(out),
+    /// A document in `format`; text looks as `text` says.
+    pub fn new(format: Format, text: TextOptions) -> Output {
+        match format {
+            Format::Text => Output::Text(Text::new(text)),
+            Format::Ndjson => Output::Ndjson,
+            Format::Csv => Output::Csv,
+            Format::List => Output::List,
         }
     }
 
-    /// Writes what `report` adds. Errors are those of `out`.
-    pub fn report(&mut self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+    /// Its format.
+    pub fn format(&self) -> Format {
         match self {
-            Output::Text(text) => text.report(out, report),
-            Output::Ndjson(ndjson) => ndjson.report(out, report),
+            Output::Text(_) => Format::Text,
+            Output::Ndjson => Format::Ndjson,
+            Output::Csv => Format::Csv,
+            Output::List => Format::List,
         }
     }
 
-    /// What it holds of hosts that are under way.
-    pub fn pending(&self) -> Pending {
+    /// Writes what `record` adds. Errors are those of `out`.
+    pub fn record(&mut self, out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         match self {
-            Output::Text(text) => text.pending(),
-            Output::Ndjson(ndjson) => ndjson.pending(),
-        }
-    }
-
-    /// Goes on, instead of [`start`](Self::start), with what another has [held](Self::pending).
-    pub fn take_up(&mut self, pending: &Pending) {
-        match self {
-            Output::Text(text) => text.take_up(pending),
-            Output::Ndjson(ndjson) => ndjson.take_up(pending),
-        }
-    }
-
-    /// Writes the end of the run. Errors are those of `out`.
-    pub fn finish(&mut self, out: &mut impl Write, run: &Run) -> io::Result<()> {
-        match self {
-            Output::Text(text) => text.finish(out, run),
-            Output::Ndjson(ndjson) => ndjson.finish(out, run),
+            Output::Text(text) => text.record(out, record),
+            Output::Ndjson => ndjson::write(out, record),
+            Output::Csv => csv::write(out, record),
+            Output::List => list::write(out, record),
         }
     }
 }
@@ -122,6 +128,11 @@ impl Show {
         show
     }
 
+    /// The same again from [`states`](Self::states).
+    pub fn saved(states: Option<&[State]>) -> Show {
+        states.map_or(Show::default(), Show::with)
+    }
+
     /// The states listed, if the user asked for any by name.
     pub fn states(&self) -> Option<Vec<State>> {
         let listed = State::ALL.into_iter().filter(|state| self.lists(*state));
@@ -154,15 +165,11 @@ pub struct Clock {
 impl Clock {
     /// The pair of now.
     pub fn start() -> Clock {
-        Clock::of(Timestamp::now())
-    }
-
-    /// A clock for what began at `started`, by this machine's instants from now on.
-    pub fn of(started: Timestamp) -> Clock {
+        let timestamp = Timestamp::now();
         Clock {
             instant: Instant::now(),
-            timestamp: started,
-            started,
+            timestamp,
+            started: timestamp,
             before: Duration::ZERO,
         }
     }
@@ -174,12 +181,6 @@ impl Clock {
             before,
             ..Clock::start()
         }
-    }
-
-    /// The instant at which it was `time`, none before the clock's start.
-    pub fn instant(&self, time: Timestamp) -> Instant {
-        let after = Duration::try_from(time.duration_since(self.timestamp)).unwrap_or_default();
-        self.instant.checked_add(after).unwrap_or(self.instant)
     }
 
     /// When the run began.

@@ -1,4 +1,4 @@
-//! What a format holds of hosts that are under way, for a run that is to be gone on with.
+//! What is held of hosts that are under way, for a run that is to be gone on with.
 
 use std::net::IpAddr;
 
@@ -8,20 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::tally::Tally;
 use crate::engine::{Reason, Verdict};
 
-/// What a format has been told and has not written, or has to remember of what it wrote.
+/// What has been reported and has no line yet, or is to be remembered of what has one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pending {
     /// Hosts that are under way.
     pub hosts: Vec<PendingHost>,
-    /// Text only: blocks written, and the ports in them.
-    pub blocks: u64,
-    /// See above.
-    pub ports: u64,
-    /// Text only: hosts without a block, and the reasons of their ports.
-    pub unlisted: u64,
-    /// See above.
-    pub unlisted_reasons: Vec<(Reason, u64)>,
 }
 
 /// A host that is under way.
@@ -34,7 +26,7 @@ pub struct PendingHost {
     pub scope_id: u32,
     /// Its verdicts so far, by reason.
     pub reasons: Vec<(Reason, u64)>,
-    /// NDJSON only: whether it seems to accept everything, so that its open ports wait.
+    /// Whether it seems to accept everything, so that its open ports wait.
     pub suspect: bool,
     /// Ports whose lines wait.
     pub ports: Vec<PendingPort>,
@@ -48,18 +40,23 @@ pub struct PendingPort {
     pub port: u16,
     /// Its verdict.
     pub verdict: Verdict,
-    /// When it was reached, microseconds since 1970; 0 if nobody asks.
+    /// When it was reached, microseconds since 1970.
     pub found_us: i64,
 }
 
 impl PendingHost {
-    pub(super) fn new(key: (IpAddr, u32), tally: &Tally) -> PendingHost {
+    pub(super) fn new(
+        (addr, scope_id): (IpAddr, u32),
+        tally: &Tally,
+        suspect: bool,
+        ports: Vec<PendingPort>,
+    ) -> PendingHost {
         PendingHost {
-            addr: key.0,
-            scope_id: key.1,
+            addr,
+            scope_id,
             reasons: tally.iter().collect(),
-            suspect: false,
-            ports: Vec::new(),
+            suspect,
+            ports,
         }
     }
 
@@ -69,11 +66,11 @@ impl PendingHost {
 }
 
 impl PendingPort {
-    pub(super) fn new(port: u16, verdict: Verdict, found: Option<Timestamp>) -> PendingPort {
+    pub(super) fn new(port: u16, verdict: Verdict, found: Timestamp) -> PendingPort {
         PendingPort {
             port,
             verdict,
-            found_us: found.map_or(0, Timestamp::as_microsecond),
+            found_us: found.as_microsecond(),
         }
     }
 

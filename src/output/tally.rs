@@ -11,15 +11,15 @@ pub(super) struct Tally(Vec<(Reason, u64)>);
 impl Tally {
     pub(super) fn add(&mut self, reason: Reason, n: u64) {
         match self.0.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += n,
+            Some((_, count)) => *count = count.saturating_add(n),
             None => self.0.push((reason, n)),
         }
     }
 
-    pub(super) fn of_reasons(reasons: &[(Reason, u64)]) -> Tally {
+    pub(super) fn of_reasons(reasons: impl IntoIterator<Item = (Reason, u64)>) -> Tally {
         let mut tally = Tally::default();
         for (reason, n) in reasons {
-            tally.add(*reason, *n);
+            tally.add(reason, n);
         }
         tally
     }

@@ -5,7 +5,7 @@
 //! known.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,22 +13,13 @@ use jiff::Timestamp;
 use super::problem::{Problem, Weight};
 use super::read::{Lines, MOST_PORTS};
 use super::section::Section;
-use super::sum::{Hosts, Sum, duration, end};
+use super::sum::{Hosts, Sum, end};
 use super::survey::Survey;
 use super::twice::Twice;
-use crate::engine::{Counts, HostReport, PortReport, Reason, Report, Trust};
+use crate::engine::{Counts, Reason};
 use crate::output::ndjson::{Address, HostLine, Line, PortLine, RunLine, StartLine, seconds};
-use crate::output::{Clock, Run, Show, Text, TextOptions};
+use crate::output::{Record, Run, Show};
 use crate::target::Dealt;
-
-/// What the merged document looks like.
-#[derive(Debug)]
-pub enum View {
-    /// Text, as these options have it; what they say of the run is set from the inputs.
-    Text(TextOptions),
-    /// One document of NDJSON.
-    Ndjson,
-}
 
 /// Why inputs that were surveyed cannot be written as one document.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +32,7 @@ pub enum MergeError {
         /// Why.
         error: io::Error,
     },
-    /// The document cannot be written.
+    /// What takes the records failed.
     #[error(transparent)]
     Write(io::Error),
 }
@@ -61,10 +52,7 @@ impl Merge {
         survey.choose();
         let mut used = survey.sections.iter().filter(|section| section.used);
         let start = &used.next()?.start;
-        let show = match &start.show {
-            Some(states) => Show::with(states),
-            None => Show::default(),
-        };
+        let show = Show::saved(start.show.as_deref());
         let by_ports = start.shard.is_some_and(|shard| shard.by == Dealt::Ports);
         Some(Merge {
             survey,
@@ -83,30 +71,28 @@ impl Merge {
         self.show
     }
 
-    /// Writes the document, listing the states of `show`, to `out`. `open` opens an input again, by
-    /// its position among those surveyed. Gives what is wrong in addition to what the survey found.
+    /// Hands out the run as records, with ports in the states of `show`. `open` opens an input again,
+    /// by its position among those surveyed. Gives what is wrong in addition to what the survey found.
     ///
     /// # Errors
-    /// Those of an input and of `out`.
+    /// Those of an input and of `each`.
     pub fn write<R: BufRead>(
         &self,
-        view: View,
         show: Show,
         mut open: impl FnMut(usize) -> io::Result<R>,
-        out: &mut impl Write,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
     ) -> Result<Vec<Problem>, MergeError> {
         let sections = self.used();
         let sections = sections.map(|section| (&section.start, section.run.as_ref()));
         let sum = Sum::new(sections, self.by_ports);
         let mut pass = Pass {
             merge: self,
-            document: Document::new(view, show, sum.start.clone()),
+            document: Document::new(show, sum.start.clone(), each),
             sum,
             twice: Twice::new(self.used().count()),
             held: Hosts::default(),
-            out,
         };
-        pass.document.start(pass.out).map_err(MergeError::Write)?;
+        pass.document.start().map_err(MergeError::Write)?;
         for (input, name) in self.survey.inputs.iter().enumerate() {
             if self.used().all(|section| section.input != input) {
                 continue;
@@ -134,17 +120,16 @@ impl Merge {
 }
 
 /// A document under way.
-struct Pass<'a, W> {
+struct Pass<'a, E> {
     merge: &'a Merge,
     sum: Sum,
-    document: Document,
+    document: Document<'a, E>,
     twice: Twice,
     /// Hosts of which more parts may come.
     held: Hosts,
-    out: &'a mut W,
 }
 
-impl<'a, W: Write> Pass<'a, W> {
+impl<'a, E: FnMut(&Record<'_>) -> io::Result<()>> Pass<'a, E> {
     /// Takes a line of an input, of which `part` is what is being read.
     fn line(
         &mut self,
@@ -168,10 +153,12 @@ impl<'a, W: Write> Pass<'a, W> {
                 part.port(&port);
                 let survey = &self.merge.survey;
                 let place = |number: u32| survey.place(&survey.sections[number as usize]);
-                // A host that has two blocks of text has its ports in both.
-                let repeat = self.document.text.is_some() && !self.merge.by_ports;
-                match self.twice.is_new(&port, part.number, place) || repeat {
-                    true => self.document.port(port, self.out),
+                match self.twice.is_new(&port, part.number, place) {
+                    true => self
+                        .document
+                        .port(port, |port| Record::Line(Line::Port(port))),
+                    // A host that is written twice has its ports in both places.
+                    false if !self.merge.by_ports => self.document.port(port, Record::Again),
                     false => Ok(()),
                 }
             }
@@ -189,7 +176,7 @@ impl<'a, W: Write> Pass<'a, W> {
             return Ok(());
         }
         self.sum.host(&host);
-        self.document.host(host, self.out)
+        self.document.host(host)
     }
 
     /// The end of a section.
@@ -211,9 +198,9 @@ impl<'a, W: Write> Pass<'a, W> {
         }));
         for host in self.held.into_lines() {
             self.sum.host(&host);
-            self.document.host(host, self.out)?;
+            self.document.host(host)?;
         }
-        self.document.finish(&self.sum.run(), self.out)?;
+        self.document.finish(&self.sum.run())?;
         problems.extend(self.twice.into_problems());
         problems.extend(self.document.unlisted());
         Ok(problems)
@@ -324,108 +311,50 @@ impl<'a> Part<'a> {
 }
 
 /// The document as it is written.
-struct Document {
-    /// Text, and its clock.
-    text: Option<(Text, Clock)>,
+struct Document<'a, E> {
     show: Show,
     start: StartLine,
+    each: &'a mut E,
     /// Open ports of hosts that accept everything, which were to be listed but were not saved.
     unlisted: u64,
 }
 
-impl Document {
-    fn new(view: View, show: Show, mut start: StartLine) -> Document {
+impl<'a, E: FnMut(&Record<'_>) -> io::Result<()>> Document<'a, E> {
+    fn new(show: Show, mut start: StartLine, each: &'a mut E) -> Document<'a, E> {
         start.show = show.states();
-        let clock = Clock::of(start.started);
-        let text = |options| {
-            let options = TextOptions {
-                show,
-                hosts: start.run_hosts,
-                part: None,
-                merged: start.key.shards.is_some(),
-                clock,
-                ..options
-            };
-            (Text::new(options), clock)
-        };
-        let text = match view {
-            View::Text(options) => Some(text(options)),
-            View::Ndjson => None,
-        };
         Document {
-            text,
             show,
             start,
+            each,
             unlisted: 0,
         }
     }
 
-    fn start(&self, out: &mut impl Write) -> io::Result<()> {
-        match &self.text {
-            Some(_) => Ok(()),
-            None => Line::Start(self.start.clone()).write(out),
+    fn start(&mut self) -> io::Result<()> {
+        (self.each)(&Record::Line(Line::Start(self.start.clone())))
+    }
+
+    fn port<'b>(
+        &mut self,
+        port: PortLine<'b>,
+        record: impl FnOnce(PortLine<'b>) -> Record<'b>,
+    ) -> io::Result<()> {
+        match self.show.lists(port.state) {
+            true => (self.each)(&record(port)),
+            false => Ok(()),
         }
     }
 
-    fn port(&mut self, port: PortLine<'static>, out: &mut impl Write) -> io::Result<()> {
-        if !self.show.lists(port.state) {
-            return Ok(());
-        }
-        match &mut self.text {
-            Some((text, _)) => {
-                let report = Report::Port(PortReport {
-                    target: port.ip.target(port.host.as_deref()),
-                    port: port.port,
-                    verdict: port.verdict(),
-                });
-                text.report(out, &report)
-            }
-            None => Line::Port(port).write(out),
-        }
-    }
-
-    fn host(&mut self, host: HostLine<'static>, out: &mut impl Write) -> io::Result<()> {
+    fn host(&mut self, host: HostLine<'static>) -> io::Result<()> {
         if self.show.is_explicit() {
             self.unlisted = self.unlisted.saturating_add(host.open_not_listed);
         }
-        match &mut self.text {
-            Some((text, clock)) => {
-                let target = host.ip.target(host.host.as_deref());
-                text.set_reasons(
-                    &target,
-                    host.reasons.iter().map(|(reason, n)| (*reason, *n)),
-                );
-                let started = clock.instant(host.started);
-                let took = duration(host.elapsed_s);
-                let report = Report::Host(HostReport {
-                    target,
-                    counts: host.counts.into(),
-                    started,
-                    finished: started.checked_add(took).unwrap_or(started),
-                    trust: Trust {
-                        miss: host.miss,
-                        loss: host.loss,
-                        refusals_limited: host.refusals_limited,
-                        accepts_all: match host.suspect {
-                            Some(_) => host.suspect_ports.unwrap_or(1),
-                            None => 0,
-                        },
-                    },
-                });
-                text.report(out, &report)
-            }
-            None => Line::Host(host).write(out),
-        }
+        (self.each)(&Record::Line(Line::Host(host)))
     }
 
-    fn finish(&mut self, run: &Run, out: &mut impl Write) -> io::Result<()> {
-        match &mut self.text {
-            Some((text, _)) => text.finish(out, run),
-            None => {
-                let start = self.start.clone();
-                Line::Run(RunLine::new(start, run)).write(out)
-            }
-        }
+    fn finish(&mut self, run: &Run) -> io::Result<()> {
+        let start = self.start.clone();
+        (self.each)(&Record::Line(Line::Run(RunLine::new(start, run))))
     }
 
     fn unlisted(&self) -> Option<Problem> {

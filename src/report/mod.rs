@@ -2,7 +2,7 @@
 //!
 //! [`Lines`] reads one file, a line at a time and whatever its size. Results are joined in two
 //! passes over the files, so that what does not belong together is known before anything is written:
-//! a [`Survey`] reads all files, its [`Merge`] reads them again and writes one document, holding
+//! a [`Survey`] reads all files, its [`Merge`] reads them again and hands out one document, holding
 //! hosts under way and, of several shards, 8 bytes for each port that the files list, so that none
 //! has two verdicts unseen.
 //!
@@ -33,7 +33,7 @@ mod twice;
 pub use crate::output::ndjson::{
     Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine,
 };
-pub use merge::{Merge, MergeError, View};
+pub use merge::{Merge, MergeError};
 pub use problem::{Problem, Weight};
 pub use read::{BadLine, Lines, NumberedLine};
 pub use survey::{MixedRuns, Survey};

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::engine::State;
-use crate::output::{Clock, Show, TextOptions};
+use crate::output::{Format, Output, Record, Show, TextOptions};
 use world::{World, world};
 
 /// What `nishad report` would write, and what it would say.
@@ -27,21 +27,20 @@ fn report(inputs: &[Vec<u8>], text: bool) -> (String, Vec<(Weight, String)>) {
     let mut out = Vec::new();
     if let Some(merge) = Merge::new(survey) {
         problems = merge.problems().iter().map(said).collect();
-        let view = match text {
-            false => View::Ndjson,
-            true => View::Text(TextOptions {
-                show: Show::default(),
-                color: false,
-                verbose: true,
-                hosts: 0,
-                part: None,
-                merged: false,
-                zone: TimeZone::UTC,
-                clock: Clock::start(),
-            }),
+        let format = match text {
+            false => Format::Ndjson,
+            true => Format::Text,
         };
+        let look = TextOptions {
+            color: false,
+            verbose: true,
+            more_hosts: 0,
+            zone: TimeZone::UTC,
+        };
+        let mut output = Output::new(format, look);
         let open = |index: usize| Ok(&inputs[index][..]);
-        let more = merge.write(view, merge.saved(), open, &mut out);
+        let mut each = |record: &Record<'_>| output.record(&mut out, record);
+        let more = merge.write(merge.saved(), open, &mut each);
         problems.extend(more.expect("no error").iter().map(said));
     }
     (String::from_utf8(out).expect("UTF-8"), problems)

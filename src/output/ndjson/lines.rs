@@ -50,6 +50,10 @@ pub struct StartLine {
     pub run_id: String,
     /// What the id follows from.
     pub key: RunKey,
+    /// The ports scanned, in all shards together, as they would be typed; `None` in results of a
+    /// version that did not tell.
+    #[serde(default)]
+    pub ports: Option<String>,
     /// Which part of the run this is; `None`: the whole.
     pub shard: Option<ShardField>,
     /// States listed port by port; `None`: open ports, those of hosts that accept everything only
@@ -359,7 +363,7 @@ pub(crate) mod time {
 }
 
 /// Milliseconds, to the microsecond.
-pub(super) fn milliseconds(duration: Duration) -> f64 {
+pub(in crate::output) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -1,54 +1,30 @@
 //! NDJSON on hand-made reports, read back by serde_json.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::engine::{BulkReport, Counts, PortReport, Reason, Trust};
+use crate::engine::{BulkReport, Counts, Note, PortReport, Reason, Report, State, Trust, Verdict};
 use crate::output::escape::is_dangerous;
-use crate::target::{HostSet, PortSet, targets_digest};
-
-fn target(name: Option<&str>) -> Target {
-    Target {
-        name: name.map(Into::into),
-        ..Target::new([192, 0, 2, 7].into())
-    }
-}
-
-fn port(name: Option<&str>, port: u16, reason: Reason) -> Report {
-    let rtt = Some(Duration::from_nanos(310_400));
-    let verdict = Verdict {
-        reason,
-        attempts: 1,
-        rtt,
-        from: None,
-    };
-    Report::Port(PortReport {
-        target: target(name),
-        port,
-        verdict,
-    })
-}
+use crate::output::made::{self, document, port, recorder, target, told};
+use crate::output::{Clock, Output, Recorder, Run, Show};
+use crate::target::Shard;
 
 fn host(counts: Counts, trust: Trust) -> Report {
-    let started = Instant::now();
-    let finished = started + Duration::from_millis(40);
-    Report::Host(HostReport {
-        target: target(None),
-        counts,
-        started,
-        finished,
-        trust,
-    })
+    made::host(None, counts, trust)
 }
 
-fn lines(format: &mut Ndjson, reports: &[Report]) -> Vec<Value> {
+fn lines(recorder: &mut Recorder, reports: &[Report]) -> Vec<Value> {
+    read(told(recorder, &mut Output::Ndjson, reports).as_bytes())
+}
+
+/// The last line.
+fn end(recorder: &Recorder, run: &Run) -> Value {
     let mut out = Vec::new();
-    for report in reports {
-        format.report(&mut out, report).expect("a Vec takes all");
-    }
-    read(&out)
+    write(&mut out, &recorder.finish(run)).expect("a Vec takes all");
+    read(&out).remove(0)
 }
 
 fn read(out: &[u8]) -> Vec<Value> {
@@ -63,30 +39,13 @@ fn read(out: &[u8]) -> Vec<Value> {
         .collect()
 }
 
-fn format(show: Show) -> Ndjson {
-    Ndjson::new(show, Clock::start(), about(None))
-}
-
-/// Four ports on each of three hosts, or a shard of them.
-fn about(shard: Option<Shard>) -> About {
-    let mut hosts = HostSet::default();
-    hosts.insert_range([192, 0, 2, 7].into(), [192, 0, 2, 9].into(), 0);
-    let ports: PortSet = (1..=4).collect();
-    let targets = targets_digest(&hosts, []);
-    let key = RunKey::new(targets, &ports, 7, shard.map(|shard| shard.count()));
-    let whole = TargetSpace::new(hosts, ports, &[], 7);
-    let space = shard.map_or(whole.clone(), |shard| whole.shard(shard, 0));
-    let args = vec!["nishad".into(), "\u{202e}\u{e0041}x".into()];
-    About::new(&space, key.with("timeout", "1s"), args)
-}
-
 #[test]
 fn the_first_line_tells_the_run() {
     let shard = Shard::new(2, 2).expect("a shard");
-    let about = about(Some(shard));
-    let mut format = Ndjson::new(Show::with(&[State::Closed]), Clock::start(), about.clone());
+    let about = made::about(3, Some(shard));
+    let recorder = Recorder::new(Show::with(&[State::Closed]), Clock::start(), about.clone());
     let mut out = Vec::new();
-    format.start(&mut out).expect("a Vec takes all");
+    write(&mut out, &recorder.start()).expect("a Vec takes all");
     let mut line = read(&out).remove(0);
     let time: Timestamp = line["started"]
         .take()
@@ -102,6 +61,7 @@ fn the_first_line_tells_the_run() {
             "targets": about.key.targets, "ports": about.key.ports, "seed": 7, "shards": 2,
             "options": {"timeout": "1s"},
         },
+        "ports": "1-4",
         "shard": {"index": 2, "count": 2, "by": "hosts"}, "show": ["open", "closed"],
         "started": null, "hosts": 1, "planned": 4, "run_hosts": 3, "run_planned": 12,
         "targets_failed": 0,
@@ -112,25 +72,19 @@ fn the_first_line_tells_the_run() {
 /// What is written is what is read, to the last field.
 #[test]
 fn every_line_reads_back() {
-    let mut format = format(Show::with(&State::ALL));
     let trust = Trust {
         miss: Some(1e-7),
         loss: None,
         refusals_limited: true,
         accepts_all: 30,
     };
-    let mut out = Vec::new();
-    format.start(&mut out).expect("a Vec takes all");
     let reports = [
         port(Some("h\u{1b}\u{202e}\"\\é"), 22, Reason::SynAckReset),
         port(None, 23, Reason::HostUnreach),
         host(Counts::default(), trust),
     ];
-    for report in &reports {
-        format.report(&mut out, report).expect("a Vec takes all");
-    }
-    format.finish(&mut out, &run()).expect("a Vec takes all");
-    let text = String::from_utf8(out).expect("UTF-8");
+    let mut recorder = recorder(Show::with(&State::ALL));
+    let text = document(&mut recorder, &mut Output::Ndjson, &reports, &run());
     assert_eq!(text.lines().count(), 5);
     for line in text.lines() {
         let read: Line = serde_json::from_str(line).expect(line);
@@ -193,14 +147,14 @@ fn run() -> Run {
 fn a_port_line_has_every_field() {
     let name = "h\u{1b}\u{85}\u{2066}\"\\é.example";
     let found = lines(
-        &mut format(Show::default()),
+        &mut recorder(Show::default()),
         &[port(Some(name), 22, Reason::SynAck)],
     );
     let mut line = found[0].clone();
     let time = line["time"].take();
     let time: Timestamp = time.as_str().expect("text").parse().expect("RFC 3339");
     assert!(Timestamp::now().duration_since(time).as_secs() < 60);
-    let service = service::name(22);
+    let service = crate::service::name(22);
     let wanted = json!({
         "type": "port", "ip": "192.0.2.7", "host": name, "port": 22, "proto": "tcp",
         "state": "open", "reason": "syn-ack", "from": null, "service": service, "rtt_ms": 0.31,
@@ -227,8 +181,8 @@ fn only_listed_states_have_port_lines() {
         port(None, 3, Reason::NoResponse),
         bulk,
     ];
-    assert_eq!(lines(&mut format(Show::default()), &reports).len(), 1);
-    let all = lines(&mut format(Show::with(&State::ALL)), &reports);
+    assert_eq!(lines(&mut recorder(Show::default()), &reports).len(), 1);
+    let all = lines(&mut recorder(Show::with(&State::ALL)), &reports);
     let ports: Vec<_> = all.iter().map(|line| line["port"].as_u64()).collect();
     assert_eq!(ports, [1, 2, 3, 5, 6, 7].map(Some));
     assert_eq!(all[5]["state"], "unscanned");
@@ -251,7 +205,7 @@ fn bulk_lines_are_port_lines() {
         verdict,
         ports: ports().collect(),
     });
-    let mut format = format(Show::with(&[State::Filtered]));
+    let mut format = recorder(Show::with(&[State::Filtered]));
     let quick = lines(&mut format, &[bulk]);
     assert_eq!(quick.len(), ports().count());
     for (mut line, port) in quick.into_iter().zip(ports()) {
@@ -281,7 +235,7 @@ fn host_and_run_lines_count_every_state() {
         refusals_limited: true,
         accepts_all: 0,
     };
-    let mut format = format(Show::default());
+    let mut format = recorder(Show::default());
     let line = lines(&mut format, &[host(counts, trust)]).remove(0);
     assert_eq!(line["type"], "host");
     let sums = ["planned", "open", "closed", "filtered", "unscanned"].map(|key| line[key].as_u64());
@@ -292,14 +246,12 @@ fn host_and_run_lines_count_every_state() {
     assert_eq!(line["suspect"], Value::Null);
     assert_eq!(line["elapsed_s"], 0.04);
 
-    let mut out = Vec::new();
-    format.finish(&mut out, &run()).expect("a Vec takes all");
-    let line = read(&out).remove(0);
+    let line = end(&format, &run());
     assert_eq!(line["type"], "run");
     assert_eq!(line["schema"], SCHEMA);
     assert_eq!(line["args"], json!(["nishad", "\u{202e}\u{e0041}x"]));
     assert_eq!(line["seed"], 7);
-    assert_eq!(line["run_id"], about(None).key.id());
+    assert_eq!(line["run_id"], made::about(3, None).key.id());
     assert_eq!(line["shard"], Value::Null);
     assert_eq!(line["planned"], 10);
     assert_eq!(line["attempts"], 99);
@@ -316,9 +268,7 @@ fn host_and_run_lines_count_every_state() {
             targets_failed,
             ..run()
         };
-        let mut out = Vec::new();
-        format.finish(&mut out, &run).expect("a Vec takes all");
-        assert_eq!(read(&out)[0]["complete"], complete);
+        assert_eq!(end(&format, &run)["complete"], complete);
     }
 }
 
@@ -342,7 +292,7 @@ fn the_host_line_counts_reasons_whatever_is_listed() {
         host(Counts::default(), Trust::default()),
         host(Counts::default(), Trust::default()),
     ];
-    let found = lines(&mut format(Show::default()), &reports);
+    let found = lines(&mut recorder(Show::default()), &reports);
     let wanted = json!({"syn-ack": 1, "no-response": 2, "interrupted": 3});
     assert_eq!(found[1]["reasons"], wanted);
     assert_eq!(found[2]["reasons"], json!({}), "nothing is left behind");
@@ -372,18 +322,18 @@ fn a_host_that_accepts_everything_is_no_wall() {
             ),
         ]
     };
-    let found = lines(&mut format(Show::default()), &reports(30));
+    let found = lines(&mut recorder(Show::default()), &reports(30));
     assert_eq!(found.len(), 2);
     assert_eq!(found[1]["suspect"], "accepts-all");
     assert_eq!(found[1]["suspect_ports"], 30);
     assert_eq!(found[1]["open_not_listed"], 2);
 
-    let asked = lines(&mut format(Show::with(&[State::Open])), &reports(30));
+    let asked = lines(&mut recorder(Show::with(&[State::Open])), &reports(30));
     assert_eq!(asked.len(), 4);
     assert_eq!(asked[3]["open_not_listed"], 0);
 
     // The suspicion did not hold: nothing is lost.
-    let cleared = lines(&mut format(Show::default()), &reports(0));
+    let cleared = lines(&mut recorder(Show::default()), &reports(0));
     assert_eq!(cleared.len(), 4);
     assert_eq!(cleared[3]["suspect"], Value::Null);
 }

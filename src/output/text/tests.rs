@@ -1,91 +1,41 @@
 //! The text format on hand-made reports.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
-use crate::engine::{BulkReport, Counts, PortReport, Reason, Trust};
+use crate::engine::{BulkReport, Counts, PortReport, Reason, Report, Trust, Verdict};
+use crate::output::made::{self, about, counts, host, plain, run, target, verdict};
+use crate::output::{Clock, Output, Recorder, Run};
 
-fn options() -> TextOptions {
-    TextOptions {
+/// How a run is told: what is listed, how many hosts it has, how it looks.
+#[derive(Clone)]
+struct Look {
+    show: Show,
+    hosts: u8,
+    text: TextOptions,
+}
+
+fn look() -> Look {
+    Look {
         show: Show::default(),
-        color: false,
-        verbose: false,
         hosts: 1,
-        part: None,
-        merged: false,
-        zone: TimeZone::UTC,
-        clock: Clock::start(),
-    }
-}
-
-fn target(name: Option<&str>) -> Target {
-    Target {
-        name: name.map(Into::into),
-        ..Target::new([192, 0, 2, 7].into())
-    }
-}
-
-fn verdict(reason: Reason) -> Verdict {
-    Verdict {
-        reason,
-        attempts: 1,
-        rtt: None,
-        from: None,
+        text: plain(),
     }
 }
 
 fn port(port: u16, reason: Reason) -> Report {
-    Report::Port(PortReport {
-        target: target(None),
-        port,
-        verdict: verdict(reason),
-    })
+    made::port(None, port, reason)
 }
 
-fn counts(open: u64, closed: u64, filtered: u64, unscanned: u64) -> Counts {
-    Counts {
-        open,
-        closed,
-        filtered,
-        unscanned,
-        ..Counts::default()
-    }
-}
-
-fn host(name: Option<&str>, counts: Counts, trust: Trust) -> Report {
-    let started = Instant::now();
-    let finished = started + Duration::from_millis(40);
-    Report::Host(HostReport {
-        target: target(name),
-        counts,
-        started,
-        finished,
-        trust,
-    })
-}
-
-fn run(hosts: u64, counts: Counts) -> Run {
-    let elapsed = Duration::from_millis(2310);
-    Run {
-        counts,
-        hosts,
-        miss: None,
-        silent_hosts: 0,
-        attempts: 1,
-        targets_failed: 0,
-        elapsed,
-    }
-}
-
-fn written(options: TextOptions, reports: &[Report], run: &Run) -> String {
-    let mut text = Text::new(options);
-    let mut out = Vec::new();
-    for report in reports {
-        text.report(&mut out, report).expect("a Vec takes all");
-    }
-    text.finish(&mut out, run).expect("a Vec takes all");
-    assert!(text.active.is_empty(), "lines of complete hosts are held");
-    String::from_utf8(out).expect("text is UTF-8")
+fn written(look: Look, reports: &[Report], run: &Run) -> String {
+    let mut recorder = Recorder::new(look.show, Clock::start(), about(look.hosts, None));
+    let mut output = Output::Text(Text::new(look.text));
+    let text = made::document(&mut recorder, &mut output, reports, run);
+    let Output::Text(state) = output else {
+        panic!("it was text")
+    };
+    assert!(state.held.is_empty(), "lines of complete hosts are held");
+    text
 }
 
 /// The lines of `text` between its first rule and its last, without the time of day.
@@ -111,7 +61,7 @@ fn a_host_as_the_original_script_wrote_it() {
             },
         ),
     ];
-    let text = written(options(), &reports, &run(1, counts(2, 1020, 2, 0)));
+    let text = written(look(), &reports, &run(1, counts(2, 1020, 2, 0)));
     let lines = body(&text);
     assert_eq!(lines[0], RULE);
     assert_eq!(RULE.len(), 50);
@@ -144,7 +94,7 @@ fn targets_that_failed_are_told_even_where_one_host_is_left() {
             targets_failed: failed,
             ..run(1, counts(0, 9, 0, 0))
         };
-        let text = written(options(), &reports, &run);
+        let text = written(look(), &reports, &run);
         let lines = body(&text);
         assert!(lines.contains(&"1 host, 9 ports: 0 open, 9 closed, 0 filtered, 0 unscanned"));
         assert!(lines.contains(&line), "{text}");
@@ -158,7 +108,7 @@ fn names_from_outside_cannot_drive_the_terminal() {
         counts(0, 1, 0, 0),
         Trust::default(),
     )];
-    let text = written(options(), &reports, &run(1, counts(0, 1, 0, 0)));
+    let text = written(look(), &reports, &run(1, counts(0, 1, 0, 0)));
     assert!(text.contains("192.0.2.7 (a\\u{1b}[2J\\u{202e}b)"), "{text}");
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
 }
@@ -185,10 +135,10 @@ fn other_states_are_listed_on_request_with_their_reasons_when_verbose() {
         }),
         host(None, counts(1, 0, 1, 2), Trust::default()),
     ];
-    let mut options = options();
-    options.show = Show::with(&State::ALL);
-    options.verbose = true;
-    let text = written(options.clone(), &reports, &run(1, counts(1, 0, 1, 2)));
+    let mut look = look();
+    look.show = Show::with(&State::ALL);
+    look.text.verbose = true;
+    let text = written(look.clone(), &reports, &run(1, counts(1, 0, 1, 2)));
     let starts = [
         "Port 7: OPEN ",
         "Port 8: UNSCANNED ",
@@ -210,8 +160,8 @@ fn other_states_are_listed_on_request_with_their_reasons_when_verbose() {
     assert!(text.contains("\nUnscanned: 2 interrupted\n"), "{text}");
     assert!(text.contains("\nFiltered: 1 admin-prohibited\n"), "{text}");
 
-    options.color = true;
-    let colored = written(options, &reports, &run(1, counts(1, 0, 1, 2)));
+    look.text.color = true;
+    let colored = written(look, &reports, &run(1, counts(1, 0, 1, 2)));
     assert!(colored.contains("Port 7: \x1b[32mOPEN\x1b[0m"), "{colored}");
     let plain = ["\x1b[0m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m"]
         .iter()
@@ -229,7 +179,7 @@ fn a_host_that_accepts_everything_is_one_line_unless_asked() {
     let mut reports: Vec<_> = (1..=1024).map(|n| port(n, Reason::SynAck)).collect();
     reports.push(host(None, counts(1024, 0, 0, 0), trust));
     let all = counts(1024, 0, 0, 0);
-    let text = written(options(), &reports, &run(1, all));
+    let text = written(look(), &reports, &run(1, all));
     assert!(!text.contains("Port "), "{text}");
     assert!(
         text.contains("\n1024 ports accepted every connection"),
@@ -240,9 +190,9 @@ fn a_host_that_accepts_everything_is_one_line_unless_asked() {
         "{text}"
     );
 
-    let asked = TextOptions {
+    let asked = Look {
         show: Show::with(&[State::Open]),
-        ..options()
+        ..look()
     };
     let text = written(asked, &reports, &run(1, all));
     assert_eq!(
@@ -271,10 +221,7 @@ fn silent_hosts_of_a_large_run_are_summed() {
             ..Trust::default()
         },
     ));
-    let many = TextOptions {
-        hosts: 5,
-        ..options()
-    };
+    let mut many = Look { hosts: 5, ..look() };
     let mut end = run(5, counts(1, 1, 6, 2));
     end.miss = Some(0.25);
     end.silent_hosts = 3;
@@ -289,18 +236,15 @@ Run finished in 2.31 seconds.
 ";
     assert!(text.replace(" more ", " ").contains(wanted), "{text}");
 
-    let verbose = TextOptions {
-        verbose: true,
-        ..many
-    };
-    let text = written(verbose, &reports, &end);
+    many.text.verbose = true;
+    let text = written(many, &reports, &end);
     assert_eq!(text.matches("Scanning target").count(), 4, "{text}");
 }
 
 #[test]
 fn what_is_known_of_the_trust_is_said() {
     let said = |counts: Counts, trust: Trust| {
-        written(options(), &[host(None, counts, trust)], &run(1, counts))
+        written(look(), &[host(None, counts, trust)], &run(1, counts))
     };
     let silent = said(counts(0, 0, 9, 0), Trust::default());
     assert!(
@@ -358,10 +302,8 @@ fn columns_of_a_host_are_aligned() {
         .map(|n| port(n, Reason::SynAck))
         .to_vec();
     reports.push(host(None, counts(4, 0, 0, 0), Trust::default()));
-    let verbose = TextOptions {
-        verbose: true,
-        ..options()
-    };
+    let mut verbose = look();
+    verbose.text.verbose = true;
     let text = written(verbose, &reports, &run(1, counts(4, 0, 0, 0)));
     let columns: Vec<_> = text
         .lines()

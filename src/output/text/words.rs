@@ -1,9 +1,9 @@
 //! The wording of text: chances, counts, reasons, times.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
-use crate::engine::{Counts, State, Trust, Verdict};
+use crate::engine::{Counts, State, Verdict};
+use crate::output::ndjson::HostLine;
 
 /// Why there is no chance to tell. In results put together from shards, which know nothing of each
 /// other, what answered in one says nothing of the silence in another.
@@ -23,32 +23,28 @@ pub(super) fn chance_of(counts: &Counts) -> &'static str {
     }
 }
 
-pub(super) fn trust_lines(
-    text: &mut String,
-    counts: &Counts,
-    trust: &Trust,
-    merged: bool,
-) -> fmt::Result {
-    if trust.accepts_all > 0 {
-        let n = trust.accepts_all;
+pub(super) fn trust_lines(text: &mut String, host: &HostLine<'_>, merged: bool) -> fmt::Result {
+    let counts = &Counts::from(host.counts);
+    if host.suspect.is_some() {
+        let n = host.suspect_ports.unwrap_or(1);
         writeln!(
             text,
             "suspect: accepts-all ({n} of {n} unlikely ports open)"
         )?;
     }
-    if trust.refusals_limited {
+    if host.refusals_limited {
         writeln!(
             text,
             "Refusals are limited here: filtered ports may be closed, but none of them is open"
         )?;
     }
-    if let Some(loss) = trust.loss.filter(|loss| *loss >= 0.0005) {
+    if let Some(loss) = host.loss.filter(|loss| *loss >= 0.0005) {
         writeln!(text, "Estimated loss on the path: {:.1}%", loss * 100.0)?;
     }
     if counts.total() == counts.unscanned {
         return Ok(());
     }
-    match trust.miss {
+    match host.miss {
         Some(miss) => {
             let all_answered = counts.open + counts.closed == counts.total();
             let chance = Chance { miss, all_answered };
@@ -117,12 +113,12 @@ impl fmt::Display for Sums<'_> {
     }
 }
 
-/// Seconds with two decimals.
-pub(super) struct Seconds(pub(super) Duration);
+/// Seconds with two decimals, of what a file says at most a century.
+pub(super) struct Seconds(pub(super) f64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.0.as_secs_f64())
+        write!(f, "{:.2}", self.0.clamp(0.0, 3.2e9))
     }
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::engine::{
     BulkReport, Counts, HostReport, PortReport, Reason, Report, State, Trust, Verdict,
 };
-use crate::output::{About, Clock, Ndjson, Run, Show};
+use crate::output::{About, Clock, Record, Recorder, Run, Show, ndjson};
 use crate::target::{HostSet, PortSet, RunKey, Shard, TargetSpace, targets_digest};
 
 /// A run, and what its ports are.
@@ -57,14 +57,17 @@ impl World {
         let space = shard.map_or(whole.clone(), |shard| whole.shard(shard, 0));
         let key = self.key(shard.map(|shard| shard.count()));
         let about = About::new(&space, key, vec!["nishad".into()]);
-        let mut format = Ndjson::new(self.show, Clock::start(), about);
+        let mut recorder = Recorder::new(self.show, Clock::start(), about);
         let mut out = Vec::new();
-        format.start(&mut out).expect("a Vec takes all");
+        let mut write = |record: &Record<'_>| ndjson::write(&mut out, record);
+        write(&recorder.start()).expect("a Vec takes all");
         let mut counts = Counts::default();
         let hosts = if space.ports() == 0 { 0 } else { space.hosts() };
         for position in 0..hosts {
             for report in self.host(&space, position, &mut counts) {
-                format.report(&mut out, &report).expect("a Vec takes all");
+                recorder
+                    .report(&report, &mut write)
+                    .expect("a Vec takes all");
             }
         }
         let run = Run {
@@ -76,7 +79,7 @@ impl World {
             targets_failed: 0,
             elapsed: Duration::from_secs(1),
         };
-        format.finish(&mut out, &run).expect("a Vec takes all");
+        write(&recorder.finish(&run)).expect("a Vec takes all");
         out
     }
 

@@ -1,0 +1,270 @@
+//! What is written where: `-o`, `--format` and `--force`.
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use nishad::output::{Format, escape};
+
+/// How results are asked for.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OutputArgs {
+    /// Format of what -o says nothing of [default: text]
+    ///
+    /// text: for people. ndjson: one JSON object a line, everything that is known; `nishad report`
+    /// makes the others from it. csv: a row for each listed port. list: ip:port of each open port,
+    /// a line each.
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = RESULTS)]
+    pub(crate) format: Option<Format>,
+
+    /// Write the results to FILE, in the format of its ending; may be repeated
+    ///
+    /// .txt, .ndjson or .jsonl, .csv, .list; any other ending is --format. FORMAT:FILE names the
+    /// format, and - is standard output, as in xml:-. With -o nothing goes to standard output but
+    /// what is sent there. Files get their name when they are complete; ndjson, csv and list are
+    /// written line by line.
+    #[arg(short = 'o', long = "output", value_name = "FILE", help_heading = RESULTS)]
+    pub(crate) outputs: Vec<OsString>,
+
+    /// Overwrite files that exist
+    #[arg(long, help_heading = RESULTS)]
+    pub(crate) force: bool,
+}
+
+const RESULTS: &str = "Results";
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(Format::as_str);
+    PossibleValuesParser::new(names).map(|name| {
+        // Only these names get here.
+        Format::named(&name).unwrap_or(Format::Text)
+    })
+}
+
+/// One output that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) format: Format,
+    pub(crate) to: Destination,
+}
+
+/// Where an output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Standard output.
+    Standard,
+    /// A file, or something that has a place among files.
+    File(PathBuf),
+}
+
+impl OutputArgs {
+    /// The outputs that are meant, one at least. An error is one of usage.
+    pub(crate) fn wanted(&self) -> Result<Vec<Wanted>> {
+        let usual = self.format.unwrap_or(Format::Text);
+        if self.outputs.is_empty() {
+            return Ok(vec![Wanted {
+                format: usual,
+                to: Destination::Standard,
+            }]);
+        }
+        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut is_used = self.format.is_none();
+        for typed in &self.outputs {
+            let (format, to) = read(typed)?;
+            is_used |= format.is_none_or(|format| format == usual);
+            let format = format.unwrap_or(usual);
+            if let Some(other) = wanted.iter().find(|other| other.to.is_same(&to)) {
+                bail!("{}: two outputs to {}", shown(typed), other.to.name());
+            }
+            wanted.push(Wanted { format, to });
+        }
+        if let (false, [first, ..], [typed, ..]) = (is_used, &wanted[..], &self.outputs[..]) {
+            bail!(
+                "--format {} is for outputs that do not name theirs; {} is {}; {}:FILE names it",
+                usual.as_str(),
+                shown(typed),
+                first.format.as_str(),
+                usual.as_str()
+            );
+        }
+        Ok(wanted)
+    }
+
+    /// Refuses to overwrite what is there. An error is one of usage.
+    pub(crate) fn check_places(&self, wanted: &[Wanted]) -> Result<()> {
+        for wanted in wanted {
+            if !self.force && wanted.to.is_taken() {
+                bail!(
+                    "--output: {} exists; --force overwrites it",
+                    wanted.to.name()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one `-o` says: its format, if it says that, and its place.
+fn read(typed: &OsString) -> Result<(Option<Format>, Destination)> {
+    // A name that is no text has no format before it.
+    let split = typed.to_str().and_then(|text| text.split_once(':'));
+    let named = split.and_then(|(name, path)| Some((Format::named(name)?, path)));
+    let (named, path) = match named {
+        Some((format, path)) => (Some(format), Path::new(path)),
+        None => (None, Path::new(typed)),
+    };
+    if path.as_os_str().is_empty() {
+        bail!(
+            "--output: `{}` names no file; - is standard output",
+            shown(typed)
+        );
+    }
+    let to = Destination::of(path);
+    let by_ending = match to {
+        Destination::Standard => None,
+        Destination::File(_) => Format::by_ending(path),
+    };
+    Ok((named.or(by_ending), to))
+}
+
+fn shown(typed: &OsString) -> String {
+    format!("-o {}", escape(&typed.to_string_lossy()))
+}
+
+impl Destination {
+    /// What `path` means.
+    pub(crate) fn of(path: &Path) -> Destination {
+        // Opened anew it would have a position of its own.
+        match path == Path::new("-") || path == Path::new("/dev/stdout") {
+            true => Destination::Standard,
+            false => Destination::File(path.into()),
+        }
+    }
+
+    /// How to call it in a message.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Destination::Standard => "standard output".into(),
+            Destination::File(path) => escape(&path.to_string_lossy()).to_string(),
+        }
+    }
+
+    /// Whether both are one. Devices may be written twice.
+    pub(crate) fn is_same(&self, other: &Destination) -> bool {
+        match (self, other) {
+            (Destination::Standard, Destination::Standard) => true,
+            (Destination::File(one), Destination::File(two)) => {
+                !is_special(one) && place(one) == place(two)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a file is there that would be overwritten.
+    fn is_taken(&self) -> bool {
+        match self {
+            Destination::Standard => false,
+            // Of a link, whatever it leads to.
+            Destination::File(path) => path.symlink_metadata().is_ok() && !is_special(path),
+        }
+    }
+}
+
+/// Whether something other than a file is there: a device, a pipe, which is written as it is.
+pub(crate) fn is_special(path: &Path) -> bool {
+    let is_other = |there: Metadata| !there.is_file() && !there.is_dir();
+    // What stands for a descriptor is whatever that is of.
+    path.starts_with("/dev") || path.metadata().is_ok_and(is_other)
+}
+
+/// Where `path` leads, whichever way: also of what is not there yet.
+fn place(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match (
+        folder.unwrap_or(Path::new(".")).canonicalize(),
+        path.file_name(),
+    ) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(format: Option<&str>, outputs: &[&str]) -> Result<Vec<(Format, String)>, String> {
+        let args = OutputArgs {
+            format: format.and_then(Format::named),
+            outputs: outputs.iter().map(OsString::from).collect(),
+            force: false,
+        };
+        let wanted = args.wanted().map_err(|error| error.to_string())?;
+        let pairs = wanted.into_iter().map(|one| (one.format, one.to.name()));
+        Ok(pairs.collect())
+    }
+
+    #[test]
+    fn a_format_is_named_or_follows_from_the_ending() {
+        let standard = || "standard output".to_string();
+        let plain = |outputs: &[&str]| wanted(None, outputs).expect("good");
+        assert_eq!(plain(&[]), [(Format::Text, standard())]);
+        assert_eq!(plain(&["list:-"]), [(Format::List, standard())]);
+        assert_eq!(
+            plain(&["a.csv", "-", "csv:b.txt", "c:d.jsonl", "found"]),
+            [
+                (Format::Csv, "a.csv".into()),
+                (Format::Text, standard()),
+                (Format::Csv, "b.txt".into()),
+                (Format::Ndjson, "c:d.jsonl".into()),
+                (Format::Text, "found".into()),
+            ]
+        );
+        assert_eq!(
+            wanted(Some("ndjson"), &["a.csv", "found", "/dev/stdout"]),
+            Ok(vec![
+                (Format::Csv, "a.csv".into()),
+                (Format::Ndjson, "found".into()),
+                (Format::Ndjson, standard()),
+            ])
+        );
+        assert!(wanted(Some("csv"), &["a.csv"]).is_ok(), "said twice");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_named() {
+        for (format, outputs, start) in [
+            (
+                None,
+                &["-", "csv:-"][..],
+                "-o csv:-: two outputs to standard output",
+            ),
+            (None, &["a", "./a"], "-o ./a: two outputs to a"),
+            (
+                None,
+                &["csv:a", "src/../a"],
+                "-o src/../a: two outputs to a",
+            ),
+            (None, &["csv:"], "--output: `-o csv:` names no file"),
+            (None, &[""], "--output: `-o ` names no file"),
+            (
+                Some("csv"),
+                &["\u{1b}.ndjson"],
+                "--format csv is for outputs that do not name theirs; -o \\u{1b}.ndjson is ndjson",
+            ),
+        ] {
+            let error = wanted(format, outputs).expect_err(start);
+            assert!(error.starts_with(start), "{error}");
+        }
+        assert!(wanted(None, &["/dev/null", "csv:/dev/null"]).is_ok());
+    }
+}

@@ -1,0 +1,299 @@
+//! From what the engine reports to the lines of the results, of which every format is made: those of
+//! a scan and those of saved results are written by the same code.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::ndjson::{HostLine, Line, PortLine, RunLine, StartLine, milliseconds, seconds};
+use super::pending::{Pending, PendingHost, PendingPort};
+use super::tally::Tally;
+use super::{Clock, Run, SCHEMA, Show};
+use crate::engine::{BulkReport, HostReport, Note, Report, State, Verdict};
+use crate::service;
+use crate::target::{Dealt, PortSet, RunKey, Shard, Target, TargetSpace};
+
+/// What formats are given, one after the other: first the start line, last the run line.
+#[derive(Clone, Debug)]
+pub enum Record<'a> {
+    /// A line.
+    Line(Line<'a>),
+    /// Port lines of one host that differ only in the port and its service; `like` has neither.
+    Bulk {
+        /// What they have in common.
+        like: PortLine<'a>,
+        /// Their ports, ascending.
+        ports: &'a PortSet,
+    },
+    /// A port that has had its line, in another part of saved results: it is there once more where a
+    /// host is written as a whole.
+    Again(PortLine<'a>),
+}
+
+impl Record<'_> {
+    /// Hands out each of its port lines, also one that is there [again](Record::Again). Errors are
+    /// those of `each`.
+    pub fn ports(&self, each: &mut impl FnMut(&PortLine<'_>) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Record::Line(Line::Port(line)) | Record::Again(line) => each(line),
+            Record::Line(_) => Ok(()),
+            Record::Bulk { like, ports } => {
+                let mut line = like.clone();
+                let mut names = service::names();
+                for port in ports.iter() {
+                    line.port = port;
+                    line.service = names(port).map(Cow::from);
+                    each(&line)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a run is.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The command line.
+    pub args: Vec<String>,
+    /// What decides its outcome.
+    pub key: RunKey,
+    /// The ports scanned, in all shards together.
+    pub ports: PortSet,
+    /// Which part of it is scanned here; `None`: the whole.
+    pub part: Option<(Shard, Dealt)>,
+    /// Hosts and probes planned here.
+    pub planned: (u64, u64),
+    /// Hosts and probes planned in all shards together.
+    pub run_planned: (u64, u64),
+    /// Targets that could not be read or resolved, as far as known.
+    pub targets_failed: u64,
+}
+
+impl About {
+    /// The run, or shard of it, that scans `space`.
+    pub fn new(space: &TargetSpace, key: RunKey, args: Vec<String>) -> About {
+        let size = |space: &TargetSpace| (space.hosts(), space.planned());
+        About {
+            args,
+            key,
+            ports: space.port_set().clone(),
+            part: space.part(),
+            planned: size(space),
+            run_planned: size(&space.whole()),
+            targets_failed: 0,
+        }
+    }
+}
+
+/// Turns reports into records. It holds the sums of the hosts that are under way, and the open ports
+/// of those that seem to accept everything.
+#[derive(Debug)]
+pub struct Recorder {
+    show: Show,
+    clock: Clock,
+    start: StartLine,
+    /// The verdicts of the hosts under way, by reason.
+    tallies: HashMap<(IpAddr, u32), Tally>,
+    /// Open ports held back of hosts that seem to accept everything, until the host report says.
+    suspects: HashMap<(IpAddr, u32), Vec<Held>>,
+}
+
+/// A port, its verdict, and when it was found.
+type Held = (u16, Verdict, Timestamp);
+
+impl Recorder {
+    /// For the run that `about` tells of, with port lines for the states of `show`.
+    pub fn new(show: Show, clock: Clock, about: About) -> Recorder {
+        let start = StartLine {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").into(),
+            args: about.args,
+            seed: about.key.seed,
+            run_id: about.key.id(),
+            key: about.key,
+            ports: Some(about.ports.to_string()),
+            shard: about.part.map(Into::into),
+            show: show.states(),
+            started: clock.started(),
+            hosts: about.planned.0,
+            planned: about.planned.1,
+            run_hosts: about.run_planned.0,
+            run_planned: about.run_planned.1,
+            targets_failed: about.targets_failed,
+        };
+        Recorder {
+            show,
+            clock,
+            start,
+            tallies: HashMap::new(),
+            suspects: HashMap::new(),
+        }
+    }
+
+    /// The first record. A run that is gone on with has it behind it.
+    pub fn start(&self) -> Record<'static> {
+        Record::Line(Line::Start(self.start.clone()))
+    }
+
+    /// Hands out what `report` adds. Errors are those of `each`.
+    pub fn report(
+        &mut self,
+        report: &Report,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match report {
+            Report::Port(port) => self.port(&port.target, port.port, &port.verdict, each),
+            Report::Bulk(bulk) => self.bulk(bulk, each),
+            Report::Host(host) => self.host(host, each),
+            Report::Note(Note::AcceptsAll { target, .. }) if !self.show.is_explicit() => {
+                self.suspects
+                    .entry((target.addr, target.scope_id))
+                    .or_default();
+                Ok(())
+            }
+            Report::Note(_) => Ok(()),
+        }
+    }
+
+    /// The last record.
+    pub fn finish(&self, run: &Run) -> Record<'static> {
+        Record::Line(Line::Run(RunLine::new(self.start.clone(), run)))
+    }
+
+    /// What is held of hosts that are under way.
+    pub fn pending(&self) -> Pending {
+        let hosts = self.tallies.iter().map(|(key, tally)| {
+            let held = self.suspects.get(key);
+            let ports = held.into_iter().flatten();
+            let ports =
+                ports.map(|(port, verdict, found)| PendingPort::new(*port, *verdict, *found));
+            PendingHost::new(*key, tally, held.is_some(), ports.collect())
+        });
+        Pending {
+            hosts: hosts.collect(),
+        }
+    }
+
+    /// Goes on, without a start line, with what another has held.
+    pub fn take_up(&mut self, pending: &Pending) {
+        for host in &pending.hosts {
+            let tally = Tally::of_reasons(host.reasons.iter().copied());
+            self.tallies.insert(host.key(), tally);
+            if host.suspect {
+                let ports = host.ports.iter();
+                let held = ports.map(|held| (held.port, held.verdict, held.found()));
+                self.suspects.insert(host.key(), held.collect());
+            }
+        }
+    }
+
+    fn count(&mut self, target: &Target, verdict: &Verdict, ports: u64) {
+        let tally = self.tallies.entry((target.addr, target.scope_id));
+        tally.or_default().add(verdict.reason, ports);
+    }
+
+    fn port(
+        &mut self,
+        target: &Target,
+        port: u16,
+        verdict: &Verdict,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.count(target, verdict, 1);
+        let state = verdict.state();
+        if !self.show.lists(state) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if state == State::Open
+            && let Some(held) = self.suspects.get_mut(&(target.addr, target.scope_id))
+        {
+            held.push((port, *verdict, now));
+            return Ok(());
+        }
+        each(&port_record(target, port, verdict, now))
+    }
+
+    fn bulk(
+        &mut self,
+        bulk: &BulkReport,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.count(&bulk.target, &bulk.verdict, bulk.ports.len().into());
+        if !self.show.lists(bulk.verdict.state()) {
+            return Ok(());
+        }
+        let mut like = port_line(&bulk.target, 0, &bulk.verdict, self.clock.now());
+        like.service = None;
+        each(&Record::Bulk {
+            like,
+            ports: &bulk.ports,
+        })
+    }
+
+    fn host(
+        &mut self,
+        host: &HostReport,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let target = &host.target;
+        let key = (target.addr, target.scope_id);
+        let held = self.suspects.remove(&key).unwrap_or_default();
+        let reasons = self.tallies.remove(&key).unwrap_or_default();
+        let accepts_all = host.trust.accepts_all > 0;
+        if !accepts_all {
+            for (port, verdict, found) in &held {
+                each(&port_record(target, *port, verdict, *found))?;
+            }
+        }
+        each(&Record::Line(Line::Host(HostLine {
+            ip: target.into(),
+            host: target.name.as_deref().map(Cow::from),
+            planned: host.counts.total(),
+            counts: host.counts.into(),
+            reasons: reasons.iter().collect(),
+            miss: host.trust.miss,
+            loss: host.trust.loss,
+            refusals_limited: host.trust.refusals_limited,
+            suspect: accepts_all.then_some("accepts-all".into()),
+            suspect_ports: accepts_all.then_some(host.trust.accepts_all),
+            open_not_listed: if accepts_all { held.len() as u64 } else { 0 },
+            started: self.clock.at(host.started),
+            elapsed_s: seconds(host.finished.saturating_duration_since(host.started)),
+        })))
+    }
+}
+
+fn port_record<'a>(
+    target: &'a Target,
+    port: u16,
+    verdict: &Verdict,
+    found: Timestamp,
+) -> Record<'a> {
+    Record::Line(Line::Port(port_line(target, port, verdict, found)))
+}
+
+fn port_line<'a>(
+    target: &'a Target,
+    port: u16,
+    verdict: &Verdict,
+    found: Timestamp,
+) -> PortLine<'a> {
+    PortLine {
+        ip: target.into(),
+        host: target.name.as_deref().map(Cow::from),
+        port,
+        proto: "tcp".into(),
+        state: verdict.state(),
+        reason: verdict.reason,
+        from: verdict.from,
+        service: service::name(port).map(Cow::from),
+        rtt_ms: verdict.rtt.map(milliseconds),
+        attempts: verdict.attempts,
+        time: found,
+    }
+}
