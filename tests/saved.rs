@@ -263,7 +263,7 @@ fn names_are_not_looked_up_again() {
     let ran = folder.run(&format!("{args} --checkpoint at"));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     let before = folder.read("found.ndjson");
-    assert_eq!(json_lines(&before)[1]["host"], "localhost");
+    assert_eq!(json_lines(&before)[1]["host"], "localhost", "{before}");
     assert!(folder.read("at").contains("\"name\":\"localhost\""));
     let ran = folder.run(&format!("{args} --resume at"));
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));

@@ -218,9 +218,10 @@ impl Names {
         given.into_iter().collect()
     }
 
-    /// Names without an answer.
+    /// Names without an answer, and hosts found that nobody has taken yet: what is still to come.
     pub(crate) fn pending(&self) -> u64 {
-        self.shared.lock().pending() as u64
+        let state = self.shared.lock();
+        (state.pending() + state.found.len()) as u64
     }
 
     /// Waits until `deadline`, or every name has an answer; with `need_one` also past the deadline

@@ -70,6 +70,25 @@ fn all_addresses_where_they_are_wanted_and_no_excluded_ones() {
     assert_eq!(shown(&names(lookup, &["h1"]).wait_for_all()).len(), 2);
 }
 
+/// Between the plan and the scan nobody listens: a host found then was lost, and the run complete.
+#[test]
+fn what_is_found_before_anybody_takes_it_is_still_to_come() {
+    let names = Names::new(lookup());
+    names.hold();
+    names.add("h1", Place::default());
+    names.close();
+    names.start(|_| true);
+    while names.shared.lock().pending() > 0 {
+        thread::yield_now();
+    }
+    assert_eq!(names.pending(), 1);
+    assert_eq!(
+        names.wait_for_next().map(|host| host.addr),
+        Some([192, 0, 2, 1].into())
+    );
+    assert_eq!(names.pending(), 0);
+}
+
 /// At most so many at a time, and with so many slow ones the others are found at once.
 #[test]
 fn slow_names_wait_side_by_side() {
