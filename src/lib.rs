@@ -47,11 +47,18 @@
 //! The feature `cli`, on by default, is the program's; a library user does without:
 //! `nishad = { version = "0.1", default-features = false }`.
 
+#[forbid(unsafe_code)]
 pub mod audit;
+#[forbid(unsafe_code)]
 pub mod checkpoint;
+#[forbid(unsafe_code)]
 pub mod engine;
 pub mod net;
+#[forbid(unsafe_code)]
 pub mod output;
+#[forbid(unsafe_code)]
 pub mod report;
+#[forbid(unsafe_code)]
 pub mod service;
+#[forbid(unsafe_code)]
 pub mod target;

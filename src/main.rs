@@ -1,4 +1,5 @@
 //! The program `nishad`: `nishad --help` tells how to use it.
+#![forbid(unsafe_code)]
 
 mod cli;
 

@@ -14,6 +14,8 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "support/wine.rs"]
+mod wine;
 
 use lab::{Lab, skip};
 
@@ -274,6 +276,10 @@ fn descriptors_that_vanish_are_no_verdict() {
 
 #[test]
 fn a_listener_that_resets_at_once_is_open() {
+    let test = "a_listener_that_resets_at_once_is_open";
+    if wine::differs(test, "an attempt is forgotten that was reset at once") {
+        return;
+    }
     let (listener, addr) = listen(V4);
     let done = Arc::new(AtomicBool::new(false));
     let accepting = std::thread::spawn({

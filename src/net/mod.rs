@@ -5,18 +5,28 @@
 //! means; `watch` notices when the process was stopped; `budget` and `limits` tell what this machine
 //! lets a scan have; `sys` hides what differs between systems.
 
+#[forbid(unsafe_code)]
 mod budget;
+#[forbid(unsafe_code)]
 mod control;
+#[forbid(unsafe_code)]
 mod driver;
+#[forbid(unsafe_code)]
 mod embedded;
+#[forbid(unsafe_code)]
 mod feed;
+#[forbid(unsafe_code)]
 mod limits;
+#[forbid(unsafe_code)]
 mod outcome;
+#[forbid(unsafe_code)]
 mod socket;
+#[forbid(unsafe_code)]
 mod sockets;
 mod sys;
 #[cfg(test)]
 mod tests;
+#[forbid(unsafe_code)]
 mod watch;
 
 use std::ops::ControlFlow;

@@ -24,7 +24,6 @@ pub(super) enum System {
 
 /// An error number by its name, so that the tables do not depend on the system they run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "no system has all of them")]
 pub(super) enum Errno {
     AccessDenied,
     AddrInUse,

@@ -322,8 +322,7 @@ impl Table {
             });
         }
         let Some((mut result, mut reusable)) = ending(step) else {
-            if SYSTEM == System::Windows {
-                // Its events are not given twice unless asked for again.
+            if sys::REARM {
                 let stream = &mut place.stream;
                 let _ = self.registry.reregister(stream, token, Interest::WRITABLE);
             }

@@ -2,19 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::sockets::Sockets;
 use super::sys;
-use crate::engine::{LocalFault, Outcome, ProbeId, Reason};
+use crate::engine::{Outcome, ProbeId, Reason};
 
+#[cfg_attr(windows, allow(dead_code, reason = "there is no lab"))]
 #[path = "../../tests/support/lab.rs"]
 mod lab;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod rejections;
+#[path = "../../tests/support/wine.rs"]
+mod wine;
 
-use lab::{Lab, run, runs, skip};
+use lab::{Lab, skip};
 
 /// How long an answer is waited for that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -96,6 +103,18 @@ fn probe(sockets: &mut Sockets, targets: &[SocketAddr], window: usize) -> Vec<Ou
     outcomes.into_values().collect()
 }
 
+/// The next `count` outcomes. Events that mean nothing may come before them.
+fn outcomes(sockets: &mut Sockets, count: usize) -> Vec<(ProbeId, Outcome)> {
+    let mut seen = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while seen.len() < count {
+        assert!(Instant::now() < deadline, "told: {seen:?}");
+        sockets.wait(Duration::from_millis(100)).expect("poll");
+        sockets.drain(|id, outcome| seen.push((id, outcome)));
+    }
+    seen
+}
+
 fn probe_one(sockets: &mut Sockets, target: SocketAddr) -> Outcome {
     probe(sockets, &[target], 1)[0]
 }
@@ -171,7 +190,11 @@ fn few_sockets_serve_thousands_of_ports_rightly() {
 /// What a peer does right after the handshake does not make its port less open.
 #[test]
 fn reset_and_closed_at_once_are_open() {
-    for listener in listeners("reset_and_closed_at_once_are_open") {
+    let test = "net::tests::reset_and_closed_at_once_are_open";
+    if wine::differs(test, "an attempt is forgotten that was reset at once") {
+        return;
+    }
+    for listener in listeners(test) {
         let addr = listener.local_addr().expect("a bound address");
         for &reuse in ways() {
             let mut sockets = Sockets::new(4, reuse).expect("an event queue");
@@ -186,14 +209,15 @@ fn reset_and_closed_at_once_are_open() {
                 let (stream, _) = listener.accept().expect("the attempt");
                 SockRef::from(&stream).set_linger(linger).expect("linger");
                 drop(stream);
-                sockets.wait(PATIENCE).expect("poll");
-                sockets.drain(|id, outcome| seen.push((id.generation, outcome)));
+                seen.extend(outcomes(&mut sockets, 1));
             }
             let reset = Outcome::Answered {
                 reason: Reason::SynAckReset,
                 from: None,
             };
-            assert_eq!(seen, [(1, reset), (2, OPEN)], "{addr} reuse {reuse}");
+            let seen = seen.iter().map(|(id, outcome)| (id.generation, *outcome));
+            let expected = [(1, reset), (2, OPEN)];
+            assert_eq!(seen.collect::<Vec<_>>(), expected, "{addr} reuse {reuse}");
         }
     }
 }
@@ -201,11 +225,21 @@ fn reset_and_closed_at_once_are_open() {
 /// An open port's connection ends with a reset, not with a TIME_WAIT that keeps a port.
 #[test]
 fn an_open_connection_is_reset() {
+    let test = "net::tests::an_open_connection_is_reset";
+    if wine::differs(test, "closing a socket shuts it down first") {
+        return;
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
     let addr = listener.local_addr().expect("a bound address");
     let mut sockets = Sockets::new(4, sys::REUSE).expect("an event queue");
-    assert_eq!(probe_one(&mut sockets, addr), OPEN);
+    let id = ProbeId {
+        index: 0,
+        generation: 1,
+    };
+    assert_eq!(sockets.connect(id, addr), None);
+    // Before the reset: some systems hand out no connection after it.
     let (mut stream, _) = listener.accept().expect("the connection");
+    assert_eq!(outcomes(&mut sockets, 1), [(id, OPEN)]);
     let error = stream.read(&mut [0; 1]).expect_err("a reset");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
@@ -231,97 +265,10 @@ fn a_closed_attempt_is_heard_of_no_more() {
             });
             sockets.close(id(1));
             assert_eq!(sockets.connect(id(2), addr), None);
-            let mut seen = Vec::new();
-            sockets.wait(PATIENCE).expect("poll");
-            sockets.drain(|id, outcome| seen.push((id, outcome)));
+            let seen = outcomes(&mut sockets, 1);
             assert_eq!(seen, [(id(2), OPEN)], "{addr} reuse {reuse}");
             sockets.close(id(2));
             assert_eq!(probe_one(&mut sockets, closed), CLOSED);
         }
     }
 }
-
-/// connect() itself fails. In a namespace: with a default route, 240.0.0.1 would be sent to.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[test]
-fn what_cannot_be_sent_is_not_a_verdict() {
-    let test = "net::tests::what_cannot_be_sent_is_not_a_verdict";
-    let Some(_lab) = Lab::enter(test) else { return };
-    for (addr, reason) in [
-        ("240.0.0.1:80", Reason::NoRoute),
-        ("255.255.255.255:80", Reason::BadAddress),
-        ("[fe80::1]:80", Reason::BadAddress),
-    ] {
-        let mut sockets = Sockets::new(1, sys::REUSE).expect("an event queue");
-        let addr: SocketAddr = addr.parse().expect("an address");
-        // Twice: a socket that failed so may serve again.
-        for _ in 0..2 {
-            let outcome = sockets.connect(
-                ProbeId {
-                    index: 0,
-                    generation: 0,
-                },
-                addr,
-            );
-            assert_eq!(outcome, Some(Outcome::Unsendable(reason)), "{addr}");
-        }
-    }
-}
-
-/// TCP connects a socket whose source port is the very port it calls to itself.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[test]
-fn a_self_connect_is_not_open() {
-    let Some(_lab) = Lab::enter("net::tests::a_self_connect_is_not_open") else {
-        return;
-    };
-    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001").expect("a sysctl");
-    for ip in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
-        for &reuse in ways() {
-            let mut sockets = Sockets::new(1, reuse).expect("an event queue");
-            let targets: Vec<SocketAddr> = (0..40)
-                .map(|n| SocketAddr::new(ip, 40000 + n % 2))
-                .collect();
-            let outcomes = probe(&mut sockets, &targets, 1);
-            assert!(
-                !outcomes.contains(&OPEN),
-                "{ip} reuse {reuse}: {outcomes:?}"
-            );
-            assert!(
-                outcomes.contains(&Outcome::SelfConnect),
-                "{ip}: {outcomes:?}"
-            );
-        }
-    }
-}
-
-/// A reused socket takes a new source port, as a new one would; where none is left, that is no
-/// verdict, and the socket serves on.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-#[test]
-fn a_shortage_of_ports_is_a_fault() {
-    let Some(_lab) = Lab::enter("net::tests::a_shortage_of_ports_is_a_fault") else {
-        return;
-    };
-    std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001").expect("a sysctl");
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 1000)).expect("a listener");
-    let addr = listener.local_addr().expect("a bound address");
-    // Both ports are taken towards that very port.
-    let _held: Vec<TcpStream> = (0..2)
-        .map(|_| TcpStream::connect(addr).expect("a connection"))
-        .collect();
-    for &reuse in ways() {
-        let mut sockets = Sockets::new(1, reuse).expect("an event queue");
-        let closed = SocketAddr::from((Ipv4Addr::LOCALHOST, 1001));
-        let outcomes = probe(&mut sockets, &[closed, addr, closed, addr, closed], 1);
-        let fault = Outcome::Fault(LocalFault::Ports);
-        assert_eq!(
-            outcomes,
-            [CLOSED, fault, CLOSED, fault, CLOSED],
-            "reuse {reuse}"
-        );
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod rejections;

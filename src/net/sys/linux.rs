@@ -1,5 +1,11 @@
-//! Linux: the socket's error queue, which gives an unprivileged socket the type, the code and the
-//! sender of the ICMP message that ended its connection attempt (ip(7), IP_RECVERR).
+//! Linux, and Android.
+//!
+//! The socket's error queue gives an unprivileged socket the type, the code and the sender of the ICMP
+//! message that ended its connection attempt (ip(7), IP_RECVERR). Whatever a kernel lacks of this is
+//! found out when it is asked for, and done without.
+
+#[path = "linux/resources.rs"]
+mod resources;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,8 +17,17 @@ use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Queued;
+use super::{Queued, unix};
 use crate::net::outcome::Icmp;
+
+pub(in crate::net) use super::unix::descriptor_limit;
+pub(in crate::net) use resources::{flow_table, free_memory, source_ports};
+
+/// Linux resets a socket when connect() reports its error (`__inet_stream_connect`).
+pub(in crate::net) const REUSE: bool = true;
+
+/// epoll tells of everything that comes.
+pub(in crate::net) const REARM: bool = false;
 
 /// Entries read for one socket at most: an attempt has one SYN or a few, and so a few messages.
 const ENTRIES_MAX: usize = 16;
@@ -36,12 +51,22 @@ pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
     }
 }
 
-/// Whether a kernel says so that it does not have what it is asked for.
+/// Whether a kernel, or what plays one, says so that it does not have what it is asked for.
 fn is_unknown(error: Errno) -> bool {
     matches!(
         error,
-        Errno::EINVAL | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP
+        Errno::EINVAL | Errno::ENOPROTOOPT | Errno::ENOSYS | Errno::EOPNOTSUPP
     )
+}
+
+/// See [`crate::net::raise_descriptor_limit`].
+pub(in crate::net) fn raise_descriptor_limit(wanted: usize) -> usize {
+    unix::raise_descriptor_limit(wanted, usize::MAX)
+}
+
+/// Descriptors that this process may still open.
+pub(in crate::net) fn descriptors_left() -> usize {
+    descriptor_limit().saturating_sub(unix::open_descriptors("/proc/self/fd"))
 }
 
 /// Reads error queues; keeps the buffer for it.

@@ -1,40 +1,72 @@
-//! Everything that differs between systems, behind the same few functions on each.
+//! Everything that differs between systems, behind the same few names on each. No other room asks
+//! which system it is built for.
 //!
 //! - [`SYSTEM`]: whose table of errors holds.
 //! - [`REUSE`]: whether a refused socket may be connected again.
-//! - `errno`: an I/O error's number by name.
+//! - [`REARM`]: whether a socket must be registered again after an event that meant nothing.
+//! - [`errno()`]: an I/O error's number by name.
 //! - `open`: a new non-blocking socket, with what it needs before connect().
 //! - `ErrorQueue`: reads the ICMP messages kept for a socket, where the system keeps them.
 //! - `raise_descriptor_limit`, `descriptor_limit`, `descriptors_left`: see `net::limits`.
 //! - `free_memory`, `source_ports`, `flow_table`: see `net::budget`.
+//!
+//! A file is whole for its system: `linux`, `apple`, `bsd`, `windows`. `unix` and `berkeley` are what
+//! several share; `errno` has the error numbers of all of them, and is compiled and tested on each.
+//!
+//! # Unsafe code
+//!
+//! There is one room of it, `winsock` (Windows only), for no crate wraps these calls. Everywhere else
+//! in nishad it is forbidden or denied.
+//!
+//! | call | what for | why it is sound |
+//! |---|---|---|
+//! | `WSAIoctl(SIO_TCP_INITIAL_RTO)` | a refusal is one at once, not after two seconds of SYNs | the input is a live struct of the length told; there is no output |
+//! | `setsockopt(TCP_FAIL_CONNECT_ON_ICMP_ERROR)` | an ICMP error ends an attempt | the input is a live integer of the length told |
+//! | `getsockopt(TCP_ICMP_ERROR_INFO)` | which ICMP error it was, and whose | the output is a live struct of plain numbers, of the length told; any bytes make one |
+//! | reading the union `SOCKADDR_INET` | its address | the member is the one that its family names, and every bit pattern of it is valid |
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod linux;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod resources;
+mod errno;
+mod queue;
 #[cfg(unix)]
 mod unix;
-#[cfg(windows)]
-mod windows;
-
-use super::outcome::{Icmp, System};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use linux::{ErrorQueue, open};
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use resources::{flow_table, free_memory, source_ports};
+#[path = "linux.rs"]
+mod this;
+
+#[cfg(target_vendor = "apple")]
+#[path = "apple.rs"]
+mod this;
+
+#[cfg(any(
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+#[path = "bsd.rs"]
+mod this;
+
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-pub(super) use unix::{ErrorQueue, open};
-#[cfg(unix)]
-pub(super) use unix::{descriptor_limit, descriptors_left, errno, raise_descriptor_limit};
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use untold::{flow_table, free_memory, source_ports};
+mod berkeley;
+
 #[cfg(windows)]
-pub(super) use windows::{
-    ErrorQueue, descriptor_limit, descriptors_left, errno, open, raise_descriptor_limit,
+#[path = "windows.rs"]
+mod this;
+#[cfg(windows)]
+mod winsock;
+
+use std::io;
+
+use super::outcome::{Errno, System};
+
+pub(super) use queue::Queued;
+pub(super) use this::{
+    ErrorQueue, REARM, REUSE, descriptor_limit, descriptors_left, flow_table, free_memory, open,
+    raise_descriptor_limit, source_ports,
 };
 
-/// The system this is built for.
+/// The system that this is built for.
 pub(super) const SYSTEM: System = if cfg!(any(target_os = "linux", target_os = "android")) {
     System::Linux
 } else if cfg!(target_vendor = "apple") {
@@ -45,40 +77,7 @@ pub(super) const SYSTEM: System = if cfg!(any(target_os = "linux", target_os = "
     System::Bsd
 };
 
-/// Whether connect() on a socket whose last connect() was refused starts a new attempt. POSIX leaves
-/// that unspecified; Linux resets the socket when it reports the error (`__inet_stream_connect`).
-pub(super) const REUSE: bool = matches!(SYSTEM, System::Linux);
-
-/// What was in a socket's error queue.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Queued {
-    /// The first ICMP message.
-    pub(super) first: Option<Icmp>,
-    /// Whether nothing is left in it.
-    pub(super) empty: bool,
-}
-
-/// What other systems do not tell without unsafe calls.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod untold {
-    use super::{SYSTEM, System};
-    use crate::net::budget::{FlowTable, Memory, SourcePorts};
-
-    /// Not known.
-    pub(in crate::net) fn free_memory() -> Option<Memory> {
-        None
-    }
-
-    /// macOS: each connection has a port of its own, of 49152 to 65535 (xnu `in_pcbbind`).
-    pub(in crate::net) fn source_ports() -> Option<SourcePorts> {
-        (SYSTEM == System::Apple).then_some(SourcePorts {
-            count: 16_384,
-            shared: false,
-        })
-    }
-
-    /// Not known.
-    pub(in crate::net) fn flow_table() -> Option<FlowTable> {
-        None
-    }
+/// The error's number by name.
+pub(super) fn errno(error: &io::Error) -> Errno {
+    errno::named(SYSTEM, error.raw_os_error().unwrap_or(0))
 }

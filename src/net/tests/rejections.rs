@@ -1,5 +1,6 @@
 //! ICMP rejections, unreachable neighbours and local policy, in network namespaces.
 
+use super::lab::{run, runs};
 use super::*;
 
 /// Ports from 1001 on, rejected in these ways by nft, for both families.

@@ -1,12 +1,19 @@
-//! Ctrl-C and SIGTERM: at once while nothing is scanned; during a scan the first ends the scan with
-//! what is known, the second ends the program.
+//! Ctrl-C and what else asks a program to end: at once while nothing is scanned; during a scan the
+//! first ends the scan with what is known, the second ends the program.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 use nishad::net::Control;
 
@@ -24,15 +31,12 @@ pub(crate) struct Signals {
 impl Signals {
     /// Installs the handlers; until [`scanning`](Self::scanning) a signal ends the program at once.
     pub(crate) fn install() -> io::Result<Signals> {
-        let deadly = Arc::new(AtomicBool::new(true));
-        let cancel = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal of a scan must not meet its own flag.
-            flag::register_conditional_shutdown(signal, INTERRUPTED.into(), deadly.clone())?;
-            flag::register(signal, deadly.clone())?;
-            flag::register(signal, cancel.clone())?;
-        }
-        Ok(Signals { deadly, cancel })
+        let signals = Signals {
+            deadly: Arc::new(AtomicBool::new(true)),
+            cancel: Arc::new(AtomicBool::new(false)),
+        };
+        system::install(&signals.deadly, &signals.cancel)?;
+        Ok(signals)
     }
 
     /// From now on the first signal only ends the scan that is controlled by what is returned.
