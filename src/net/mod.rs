@@ -47,7 +47,7 @@ pub use sockets::TOKENS;
 pub enum Event {
     /// A verdict, a complete host or a note.
     Report(Report),
-    /// How far the run is; ten times a second at most.
+    /// How far the run is; ten times a second at most, and at its end.
     Progress(Progress),
     /// The run at this moment, where [`Scan::snapshots`] asked for it: all that was reported before
     /// is in it, and nothing else.
