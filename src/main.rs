@@ -14,6 +14,7 @@ use cli::signals::Signals;
 
 fn main() -> ExitCode {
     let exit = run();
+    cli::keys::end();
     cli::events::end(exit);
     exit.into()
 }

@@ -275,6 +275,11 @@ Examples:
   nishad report found.ndjson
   nishad --shard 1/4 -o 1.ndjson 10.0.0.0/8
 
+Keys during a scan on a terminal:
+  Enter, space   how far it is, and which ports are open so far
+  p              pause, and go on
+  q              end, as by Ctrl-C
+
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
   1    the results could not be written, or the system refused the event queue

@@ -8,6 +8,7 @@ pub(crate) mod destination;
 pub(crate) mod docs;
 pub(crate) mod dry;
 pub(crate) mod events;
+pub(crate) mod keys;
 mod outputs;
 pub(crate) mod plan;
 pub(crate) mod progress;

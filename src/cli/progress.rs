@@ -72,6 +72,16 @@ impl Screen {
         progress.counts.total() == progress.planned || !self.told.is_some_and(last)
     }
 
+    /// How far the run is, in words.
+    pub(crate) fn describe(&self, progress: &Progress) -> String {
+        self.pace.describe(progress)
+    }
+
+    /// Whether the run is paused, which is shown.
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.pace.paused = paused;
+    }
+
     /// Writes a line.
     pub(crate) fn line(&self, text: fmt::Arguments<'_>) {
         self.without_bar(|| say(text));
@@ -174,6 +184,7 @@ struct Pace {
     done: u64,
     attempts_rate: Option<f64>,
     done_rate: f64,
+    paused: bool,
 }
 
 impl Pace {
@@ -184,6 +195,7 @@ impl Pace {
             done: 0,
             attempts_rate: None,
             done_rate: 0.0,
+            paused: false,
         }
     }
 
@@ -212,7 +224,7 @@ impl Pace {
             done,
             rate: self.attempts_rate.unwrap_or(0.0),
             left: progress.planned.saturating_sub(done) as f64 / self.done_rate,
-            paused: false,
+            paused: self.paused,
         }
     }
 
@@ -224,8 +236,9 @@ impl Pace {
         let share = done as f64 / progress.planned.max(1) as f64;
         // 100% only when it is.
         let percent = (share * 100.0).floor();
+        let paused = if self.paused { "paused, " } else { "" };
         format!(
-            "{percent:.0}%, {rate:.0}/s, {} left, {} open",
+            "{paused}{percent:.0}%, {rate:.0}/s, {} left, {} open",
             time(left),
             progress.counts.open
         )
