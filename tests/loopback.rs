@@ -79,7 +79,10 @@ fn scan_until(
             Event::Report(Report::Port(port)) => ports.push(port),
             Event::Report(Report::Bulk(report)) => bulk.push((report.verdict.reason, report.ports)),
             Event::Report(Report::Host(_)) => hosts += 1,
-            Event::Report(Report::Note(_)) | Event::Progress(_) | Event::Snapshot(_) => (),
+            Event::Report(Report::Note(_))
+            | Event::Progress(_)
+            | Event::Snapshot(_)
+            | Event::Service(_) => (),
         }
         if enough {
             ControlFlow::Break(())

@@ -13,7 +13,7 @@ use nishad::output::Show;
 use nishad::service;
 use nishad::target::{PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
 
-use super::args::{Args, Order, Timing};
+use super::args::{Args, Order, ServicePlan, Timing};
 use super::progress::say;
 use super::prompt;
 use super::shard::ShardArg;
@@ -41,12 +41,15 @@ pub(crate) struct Plan {
     pub(crate) show: Show,
     /// The targets that cannot be read or resolved.
     pub(crate) bad: Bad,
+    /// How open ports are talked to, if they are.
+    pub(crate) services: Option<ServicePlan>,
 }
 
 /// What `args` mean. Names are being resolved from here on, and the target is asked for if there is
 /// none. An error is one of usage: nothing can be scanned.
 pub(crate) fn plan(args: &Args, saved: Option<&Checkpoint>) -> Result<Plan> {
     let ports = ports(args)?;
+    let services = args.services.plan()?;
     check_standard_input(args)?;
     let shard = shard(args)?;
     let excludes = Excludes::read(args).map_err(not_excluded)?;
@@ -67,6 +70,10 @@ pub(crate) fn plan(args: &Args, saved: Option<&Checkpoint>) -> Result<Plan> {
     let seed = args.seed.or(saved.map(|saved| saved.key.seed));
     let digest = targets_digest(&hosts, given.iter().map(|name| &**name));
     let key = key(args, seed, digest, &ports, &options, show, shard);
+    let key = match &services {
+        Some(services) => services.key(key),
+        None => key,
+    };
     let key = match given.is_empty() {
         true => key,
         false => key_of_names(key, args, &excluded),
@@ -111,6 +118,7 @@ pub(crate) fn plan(args: &Args, saved: Option<&Checkpoint>) -> Result<Plan> {
         key,
         show,
         bad,
+        services,
     })
 }
 
@@ -201,7 +209,6 @@ fn key(
         .with("retries", options.retries)
         .with("miss", options.miss)
         .with("exact", options.exact)
-        .with("stop-at-first-open", options.stop_at_first_open)
         .with("order", order)
         .with("show", listed)
 }
@@ -263,9 +270,6 @@ fn targets(args: &Args) -> Result<Targets> {
         targets.add_list(path).map_err(|error| anyhow!(error))?;
     }
     if args.targets.is_empty() && args.lists.is_empty() {
-        if args.live.events {
-            bail!("no TARGET given; see nishad --help");
-        }
         if !io::stdin().is_terminal() {
             bail!("no TARGET given, and no terminal to ask for it; see nishad --help");
         }
@@ -278,31 +282,6 @@ fn targets(args: &Args) -> Result<Targets> {
         }
     }
     Ok(targets)
-}
-
-/// What stands for `--timing`, and the values that other options have by it.
-pub(crate) fn preset(
-    timing: Timing,
-) -> Option<(&'static str, &'static [(&'static str, &'static str)])> {
-    match timing {
-        Timing::Normal => None,
-        Timing::Polite => Some((
-            "--timing polite",
-            &[
-                ("rate", "100/s"),
-                ("max-sockets", "256"),
-                ("host-sockets", "32"),
-            ],
-        )),
-        Timing::Aggressive => Some((
-            "--timing aggressive",
-            &[
-                ("retries", "2"),
-                ("min-rtt-timeout", "10ms"),
-                ("initial-rtt-timeout", "200ms"),
-            ],
-        )),
-    }
 }
 
 fn options(args: &Args) -> Options {
@@ -338,7 +317,6 @@ fn options(args: &Args) -> Options {
             .unwrap_or(preset.initial_rtt_timeout),
         give_up: args.give_up.unwrap_or(preset.give_up),
         exact: args.exact,
-        stop_at_first_open: args.live.stop_at_first_open,
         ..preset
     }
 }
@@ -414,24 +392,6 @@ mod tests {
         assert_eq!(fast.min_rtt_timeout, Duration::from_millis(10));
         let plain = options(&args("nishad h"));
         assert_eq!(format!("{plain:?}"), format!("{:?}", Options::default()));
-    }
-
-    /// The values that are told are those that hold.
-    #[test]
-    fn timings_are_what_is_said_of_them() {
-        for timing in [Timing::Polite, Timing::Aggressive] {
-            let (typed, values) = preset(timing).expect("it sets something");
-            let by_values: String = values
-                .iter()
-                .map(|(name, value)| format!(" --{name} {value}"))
-                .collect();
-            let by_timing = options(&args(&format!("nishad h {typed}")));
-            let by_values = Options {
-                initial_window: by_timing.initial_window,
-                ..options(&args(&format!("nishad h{by_values}")))
-            };
-            assert_eq!(format!("{by_values:?}"), format!("{by_timing:?}"));
-        }
     }
 
     #[test]

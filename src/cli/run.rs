@@ -7,14 +7,13 @@ use anyhow::{Result, bail};
 
 use nishad::checkpoint::Checkpoint;
 use nishad::engine::{LocalFault, Note, Report, Snapshot, State};
-use nishad::net::{self, Budget, Control, Event, RunReport, ScanError};
+use nishad::net::{self, Budget, Control, Event, RunReport, ScanError, ServiceReport};
 use nishad::output::{About, Clock, Recorder, Run, TextOptions};
 
 use super::Exit;
 use super::args::Args;
 use super::destination::Wanted;
 use super::dry;
-use super::keys::{self, Keys};
 use super::outputs::{Outputs, color};
 use super::plan::Plan;
 use super::progress::{Screen, say};
@@ -70,10 +69,12 @@ pub(crate) fn run(
     let ended = match view.is_over() {
         true => None,
         false => {
-            let scan = net::Scan::new(plan.space, plan.options);
-            let keys = Keys::listen(signals, &control);
-            let ended = view.scan(scan, unresolved, saved, &control, keys);
-            keys::end();
+            let mut scan = net::Scan::new(plan.space, plan.options);
+            if let Some(plan) = plan.services {
+                scan = scan.services(budget.bound_services(plan.services));
+                scan = scan.unanswered(view.recorder.unanswered());
+            }
+            let ended = view.scan(scan, unresolved, saved, &control);
             view.screen.clear();
             Some(ended)
         }
@@ -85,7 +86,8 @@ pub(crate) fn run(
     let complete = match ended {
         Some(Ok(ended)) => {
             view.finish(&ended);
-            ended.counts.is_complete() && all_resolved && !view.outputs.closed()
+            let all_told = ended.talks_cut == 0 && !view.outputs.closed();
+            ended.counts.is_complete() && all_resolved && all_told
         }
         Some(Err(error)) => {
             // What is known is not lost.
@@ -164,7 +166,6 @@ impl View {
         unresolved: u64,
         saved: Option<Checkpoint>,
         control: &Control,
-        mut keys: Keys,
     ) -> Result<RunReport, ScanError> {
         if unresolved > 0 {
             let (feeder, feed) = net::feed();
@@ -177,14 +178,7 @@ impl View {
         if let Some(saving) = &self.saving {
             scan = scan.snapshots(saving.every);
         }
-        scan.run(control, &mut |event| {
-            match &event {
-                Event::Progress(progress) => keys.answer(&mut self.screen, progress),
-                Event::Report(report) => keys.report(report),
-                Event::Snapshot(_) => {}
-            }
-            self.observe(event)
-        })
+        scan.run(control, &mut |event| self.observe(event))
     }
 
     fn observe(&mut self, event: Event) -> ControlFlow<()> {
@@ -206,6 +200,10 @@ impl View {
                 true
             }
             Event::Snapshot(snapshot) => return self.save(*snapshot),
+            Event::Service(found) => {
+                self.record_service(&found);
+                true
+            }
             Event::Report(report) => {
                 if let Report::Note(note) = &report {
                     self.note(note);
@@ -227,6 +225,22 @@ impl View {
             outputs.record(record);
             Ok(())
         });
+        debug_assert!(recorded.is_ok(), "the outputs keep their errors");
+    }
+
+    fn record_service(&mut self, found: &ServiceReport) {
+        let ServiceReport {
+            target,
+            port,
+            service,
+        } = found;
+        let outputs = &mut self.outputs;
+        let recorded = self
+            .recorder
+            .service(target, *port, service, &mut |record| {
+                outputs.record(record);
+                Ok(())
+            });
         debug_assert!(recorded.is_ok(), "the outputs keep their errors");
     }
 
@@ -273,6 +287,7 @@ impl View {
             miss,
             silent_hosts,
             attempts,
+            ..
         } = *ended;
         let run = Run {
             counts,
@@ -325,7 +340,11 @@ fn recorder(plan: &Plan, clock: Clock) -> Recorder {
         targets_failed: plan.bad.count(),
         ..About::new(&plan.space, plan.key.clone(), typed.collect())
     };
-    Recorder::new(plan.show, clock, about)
+    let mut recorder = Recorder::new(plan.show, clock, about);
+    if plan.services.is_some() {
+        recorder.expect_services();
+    }
+    recorder
 }
 
 /// Descriptors of the program itself: the standard streams, the results' file, the event queue.
@@ -351,7 +370,9 @@ fn prepare_descriptors(plan: &mut Plan, unresolved: u64) {
         _ => plan.names.descriptors(),
     };
     let wanted = planned.unwrap_or(usize::MAX).min(sockets);
-    net::raise_descriptor_limit(wanted + OWN_DESCRIPTORS + lookups);
+    let services = plan.services.as_ref();
+    let talks = services.map_or(0, |plan| plan.services.at_once);
+    net::raise_descriptor_limit(wanted + talks + OWN_DESCRIPTORS + lookups);
     if lookups > 0 {
         let free = net::available_sockets().saturating_sub(lookups);
         plan.options.max_sockets = sockets.min(free).max(1);

@@ -83,3 +83,4 @@ pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress,
 pub use scanner::{Action, Outcome, ProbeId, Scanner, Summary};
 pub use snapshot::{HostSnapshot, LateHost, Snapshot, SnapshotError};
 pub use verdict::{Counts, Reason, State, Verdict};
+pub(crate) use wheel::Wheel;

@@ -23,6 +23,8 @@ const MOST: usize = 16_384;
 /// How late an attempt may be without the rest being shifted: what a timer of 1 ms and a busy turn
 /// of the loop cost.
 const CATCH_UP: Duration = Duration::from_millis(2);
+/// When to ask again where there is no room for a network.
+const NO_ROOM: Duration = Duration::from_millis(100);
 /// Attempts a second from which on such lateness is made up for; below, it is little of an interval.
 const CATCH_UP_FROM: f64 = 50.0;
 
@@ -130,6 +132,32 @@ impl Nets {
         this.next = Some(due + self.interval);
     }
 
+    /// An attempt on `target` that no host of the scan makes: made if one may be made in its network
+    /// now; else when to ask again.
+    fn admit(&mut self, target: &Target, now: Instant) -> Result<(), Instant> {
+        let known = self.slots.contains_key(&network(target));
+        if !known && !self.has_room() {
+            return Err(now + NO_ROOM);
+        }
+        let net = self.enter(target);
+        self.nets[net as usize].hosts -= 1;
+        let barred = self.nets[net as usize].next.filter(|next| *next > now);
+        if barred.is_none() {
+            self.on_sent(net, now);
+        }
+        let Net {
+            hosts,
+            next,
+            has_timer,
+            ..
+        } = self.nets[net as usize];
+        if let (0, Some(next), false) = (hosts, next, has_timer) {
+            // The schedule is kept as long as it says anything.
+            self.start(net, next);
+        }
+        barred.map_or(Ok(()), Err)
+    }
+
     /// The host whose turn it is, if an attempt may be made now; else it is woken when one may.
     fn take_turn(&mut self, net: u32, now: Instant) -> Option<u32> {
         let this = self.nets.get_mut(net as usize)?;
@@ -179,6 +207,23 @@ impl Nets {
 }
 
 impl Scanner {
+    /// A connection that the driver wants to make to `target` besides the scan's own: it counts as an
+    /// attempt for the rates of the run and of the network. When to ask again if it may not be made now.
+    ///
+    /// # Errors
+    /// That moment, after `now`.
+    pub fn admit(&mut self, target: &Target, now: Instant) -> Result<(), Instant> {
+        if let Some(at) = self.run.wait_until(now) {
+            return Err(at);
+        }
+        if let Some(nets) = &mut self.nets {
+            nets.admit(target, now)?;
+        }
+        self.run.spend(now);
+        self.attempts += 1;
+        Ok(())
+    }
+
     /// Gives its turn in the network to the next host that waits for one.
     pub(super) fn pass_turn(&mut self, net: u32, now: Instant) {
         if let Some(nets) = &mut self.nets
@@ -273,6 +318,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What others than the scan's hosts send counts as much, and leaves nothing behind.
+    #[test]
+    fn attempts_of_others_count() {
+        let start = Instant::now();
+        let mut nets = Nets::new(10.0, start);
+        let (first, second) = (target("192.0.2.1"), target("192.0.2.9"));
+        assert_eq!(nets.admit(&first, start), Ok(()));
+        let again = nets.admit(&second, start).expect_err("too soon");
+        assert!(again > start + 90 * MS && again < start + 120 * MS);
+        let net = nets.enter(&second);
+        assert!(nets.is_barred(net, start));
+        assert_eq!(nets.admit(&first, again), Ok(()));
+        nets.leave(net, 0, again);
+        assert_eq!(nets.poll(again + 1_000 * MS), None);
+        assert!(nets.nets.is_empty() && nets.slots.is_empty());
     }
 
     #[test]

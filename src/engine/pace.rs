@@ -168,6 +168,11 @@ impl Pace {
         }
         self.sent.count(now);
         self.sent_in_round += 1;
+        self.spend(now);
+    }
+
+    /// Something is sent that only the rate is concerned with.
+    pub fn spend(&mut self, now: Instant) {
         if let Some(rate) = self.rate() {
             let due = self
                 .next_send

@@ -8,8 +8,9 @@
 
 use std::fmt;
 
-use super::{limits, sys};
+use super::{Services, limits, sys};
 use crate::engine::Options;
+use crate::service::talk::TALK_MEMORY;
 
 /// Memory that an attempt in flight takes, in bytes: 4.1 KiB of kernel objects (socket, inode, the
 /// SYN kept for sending it again, epoll's entry) and 0.3 KiB of ours, measured over 1,000 to 19,000
@@ -27,6 +28,9 @@ const MEMORY_SHARE: u64 = 2;
 /// Bytes that the engine keeps for a port of an active host, and the part of the memory for that.
 const PORT_MEMORY: u64 = 2;
 const PORTS_SHARE: u64 = 8;
+
+/// The part of the memory for talks with open ports.
+const TALKS_SHARE: u64 = 4;
 
 /// One part in so many of the free entries of a connection-tracking table may be in flight. Linux
 /// makes room by dropping entries that were never answered (`early_drop`), so that older silent
@@ -135,6 +139,18 @@ impl Budget {
             max_sockets: options.max_sockets.min(self.sockets()),
             active_ports: options.active_ports.min(ports),
             ..options
+        }
+    }
+
+    /// `services`, as far as this budget goes.
+    pub fn bound_services(&self, services: Services) -> Services {
+        let talks = self
+            .free_memory()
+            .map_or(u64::MAX, |bytes| bytes / TALKS_SHARE / TALK_MEMORY as u64);
+        let talks = usize::try_from(talks).unwrap_or(usize::MAX).max(1);
+        Services {
+            at_once: services.at_once.min(talks),
+            ..services
         }
     }
 

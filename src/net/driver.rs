@@ -14,9 +14,10 @@ use mio::Events;
 use super::control::Control;
 use super::feed::{Feed, Taken};
 use super::sockets::Sockets;
+use super::talks::Talks;
 use super::watch::Watch;
 use super::{Event, RunReport, Scan, ScanError, limits, sys};
-use crate::engine::{Action, Scanner};
+use crate::engine::{Action, Report, Scanner};
 
 /// Connections started a turn: few enough (about a millisecond of connect() calls) that answers are
 /// seen soon after they arrive and round-trip times stay true.
@@ -64,6 +65,11 @@ pub(super) type Observe<'a> = dyn FnMut(Event) -> ControlFlow<()> + 'a;
 pub(super) struct Driver {
     scanner: Scanner,
     sockets: Sockets,
+    /// With open ports, where that is wanted.
+    talks: Option<Talks>,
+    /// When the last turn ended, and how long nothing was done after it.
+    turned: Instant,
+    idle: Duration,
     control: Control,
     /// Where more hosts come from, as long as they may.
     feed: Option<Feed>,
@@ -94,6 +100,8 @@ impl Driver {
             feed,
             resume,
             snapshots,
+            services,
+            unanswered,
         } = scan;
         if let Some(feed) = &feed
             && let Some(waker) = sockets.waker().map_err(ScanError::Poll)?
@@ -102,8 +110,16 @@ impl Driver {
         }
         // Asked for after the event queue has taken its descriptors.
         options.max_sockets = options.max_sockets.min(limits::available_sockets()).max(1);
-        sockets.set_capacity(options.max_sockets);
         let now = Instant::now();
+        let mut talks = None;
+        if let Some(services) = services {
+            let beside = sockets.beside().map_err(ScanError::Poll)?;
+            let made = talks.insert(Talks::new(services, beside, &mut options, now));
+            for (target, port) in &unanswered {
+                made.again(target, *port);
+            }
+        }
+        sockets.set_capacity(options.max_sockets);
         let mut scanner = match resume {
             Some(snapshot) => Scanner::resume(space, options, &snapshot, now)?,
             None => Scanner::new(space, options, now),
@@ -112,6 +128,9 @@ impl Driver {
         Ok(Driver {
             scanner,
             sockets,
+            talks,
+            turned: now,
+            idle: Duration::ZERO,
             control,
             feed,
             now,
@@ -132,11 +151,14 @@ impl Driver {
 
     /// How long nothing is to be done.
     pub(super) fn timeout(&self) -> Duration {
-        match self.scanner.poll_timeout() {
-            _ if self.more => Duration::ZERO,
-            Some(due) => due.saturating_duration_since(self.now).min(LONGEST_WAIT),
-            None => LONGEST_WAIT,
+        if self.more {
+            return Duration::ZERO;
         }
+        let until = |due: Instant| due.saturating_duration_since(self.now);
+        let scan = self.scanner.poll_timeout().map(until);
+        let talks = self.talks.as_ref().and_then(|talks| talks.wait(self.now));
+        let both = scan.into_iter().chain(talks);
+        both.fold(LONGEST_WAIT, Duration::min)
     }
 
     /// The first things to do.
@@ -178,6 +200,10 @@ impl Driver {
     /// Reads the clock after a wait of at most `timeout`.
     fn read_clock(&mut self, timeout: Duration) {
         self.now = Instant::now();
+        if let Some(talks) = &self.talks {
+            self.idle = self.now.saturating_duration_since(self.turned);
+            self.sockets.keep(talks.room());
+        }
         if let Some(from) = self.watch.gap(timeout, self.now) {
             self.scanner.handle_gap(from, self.now);
         }
@@ -189,26 +215,67 @@ impl Driver {
             return;
         }
         self.scanner.set_paused(self.control.is_paused(), self.now);
+        self.talk(observe);
         self.scanner.handle_timeout(self.now);
         self.more = self.take_hosts() | self.act(observe);
         self.tell_progress(observe);
         self.save_if_due(observe);
         self.end_if_over(observe);
+        if self.talks.is_some() {
+            self.turned = Instant::now();
+        }
+    }
+
+    /// Goes on with the talks.
+    fn talk(&mut self, observe: &mut Observe) {
+        let Some(talks) = &mut self.talks else {
+            return;
+        };
+        for token in self.sockets.take_beside() {
+            talks.wake(token);
+        }
+        if self.scanner.is_done() {
+            talks.scan_ended();
+        }
+        let scanner = &mut self.scanner;
+        talks.turn(self.idle, self.now, &mut |target, now| {
+            scanner.admit(target, now)
+        });
+        self.tell_services(observe);
+    }
+
+    fn tell_services(&mut self, observe: &mut Observe) {
+        while let Some(found) = self.talks.as_mut().and_then(Talks::take) {
+            self.tell(Event::Service(found), observe);
+        }
+    }
+
+    /// Tells what the scanner reports; a port that is open is talked to.
+    fn tell_report(&mut self, report: Report, observe: &mut Observe) {
+        if let Some(talks) = &mut self.talks {
+            let sockets = &mut self.sockets;
+            talks.report(&report, |addr| sockets.take_kept(addr), self.now);
+        }
+        self.tell(Event::Report(report), observe);
     }
 
     /// Ends the scan if it is complete, or before its time if that is wanted.
     fn end_if_over(&mut self, observe: &mut Observe) {
-        if !self.scanner.is_done() {
+        let talks_done = self.talks.as_ref().is_none_or(Talks::is_done);
+        if !self.scanner.is_done() || !talks_done {
             if !self.stopped && !self.control.is_cancelled() {
                 return;
             }
             self.scanner.interrupt(self.now);
             while self.act(observe) {}
+            if let Some(talks) = &mut self.talks {
+                talks.end();
+                self.tell_services(observe);
+            }
         }
         if self.snapshots.is_some() && !self.scanner.is_ending() {
             self.save(observe);
         }
-        self.tell(Event::Progress(self.scanner.progress()), observe);
         self.done = true;
     }
 
@@ -252,7 +319,7 @@ impl Driver {
                     }
                 }
                 Some(Action::Close { id }) => self.sockets.close(id),
-                Some(Action::Report(report)) => self.tell(Event::Report(report), observe),
+                Some(Action::Report(report)) => self.tell_report(report, observe),
                 Some(Action::Ending) if self.snapshots.is_some() => self.save(observe),
                 Some(Action::Ending) => {}
             }
@@ -300,6 +367,7 @@ impl Driver {
             miss: summary.miss,
             silent_hosts: summary.silent_hosts,
             attempts: progress.attempts,
+            talks_cut: self.talks.as_ref().map_or(0, Talks::cut),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The only I/O of a scan: the event loop and its sockets.
 //!
 //! `driver` is the loop; `embedded` puts it into that of another program; `control` ends and pauses
-//! it; `feed` brings hosts to it while it runs; `sockets` holds the sockets and their events; `socket` looks at one of them; `outcome` tells what an errno or an ICMP message
-//! means; `watch` notices when the process was stopped; `budget` and `limits` tell what this machine
-//! lets a scan have; `sys` hides what differs between systems.
+//! it; `feed` brings hosts to it while it runs; `sockets` holds the sockets and their events; `socket`
+//! looks at one of them; `outcome` tells what an errno or an ICMP message means; `talks` talks with
+//! open ports; `watch` notices when the process was stopped; `budget` and `limits` tell what this
+//! machine lets a scan have; `sys` hides what differs between systems.
 
 #[forbid(unsafe_code)]
 mod budget;
@@ -24,16 +25,19 @@ mod socket;
 #[forbid(unsafe_code)]
 mod sockets;
 mod sys;
+mod talks;
 #[cfg(test)]
 mod tests;
 #[forbid(unsafe_code)]
 mod watch;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::{Counts, Options, Progress, Report, Snapshot, SnapshotError};
-use crate::target::TargetSpace;
+use crate::service::{Rules, Service};
+use crate::target::{Target, TargetSpace};
 
 pub use budget::{BASE_MEMORY, Budget, FlowTable, Memory, MemoryBound, SOCKET_MEMORY, SourcePorts};
 pub use control::Control;
@@ -41,17 +45,54 @@ pub use embedded::Embedded;
 pub use feed::{Feed, FeedClosed, Feeder, feed};
 pub use limits::{available_sockets, raise_descriptor_limit};
 pub use sockets::TOKENS;
+pub use talks::HOST_TALKS;
 
 /// What a running scan hands to its user.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A verdict, a complete host or a note.
     Report(Report),
-    /// How far the run is; ten times a second at most, and at its end.
+    /// How far the run is; ten times a second at most.
     Progress(Progress),
     /// The run at this moment, where [`Scan::snapshots`] asked for it: all that was reported before
     /// is in it, and nothing else.
     Snapshot(Box<Snapshot>),
+    /// What answers on an open port, where [`Scan::services`] asked for it: once for each, behind the
+    /// report of the port and perhaps behind that of its host.
+    Service(ServiceReport),
+}
+
+/// What answers on an open port.
+#[derive(Clone, Debug)]
+pub struct ServiceReport {
+    /// The host.
+    pub target: Target,
+    /// The port.
+    pub port: u16,
+    /// What was found out.
+    pub service: Arc<Service>,
+}
+
+/// How open ports are talked to.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// What is said, and what the answers mean.
+    pub rules: Arc<Rules>,
+    /// Whether ports 9100 to 9107, where printers print what they are sent, are sent anything.
+    pub ask_printers: bool,
+    /// Ports talked to at once. [`Budget::bound_services`] keeps it within the memory there is.
+    pub at_once: usize,
+}
+
+impl Services {
+    /// Talks by `rules`, 256 at once, and none with printers.
+    pub fn new(rules: Arc<Rules>) -> Services {
+        Services {
+            rules,
+            ask_printers: false,
+            at_once: 256,
+        }
+    }
 }
 
 /// The end of a run.
@@ -67,6 +108,8 @@ pub struct RunReport {
     pub silent_hosts: u64,
     /// Connection attempts started.
     pub attempts: u64,
+    /// Open ports that were not talked to, or not to the end, since the run was ended.
+    pub talks_cut: u64,
 }
 
 /// What keeps a scan from starting or going on.
@@ -113,6 +156,8 @@ pub struct Scan {
     feed: Option<Feed>,
     resume: Option<Box<Snapshot>>,
     snapshots: Option<Duration>,
+    services: Option<Services>,
+    unanswered: Vec<(Target, u16)>,
 }
 
 impl Scan {
@@ -124,6 +169,8 @@ impl Scan {
             feed: None,
             resume: None,
             snapshots: None,
+            services: None,
+            unanswered: Vec::new(),
         }
     }
 
@@ -146,6 +193,23 @@ impl Scan {
     pub fn snapshots(self, every: Duration) -> Scan {
         let snapshots = Some(every);
         Scan { snapshots, ..self }
+    }
+
+    /// Finds out what answers on each open port, and hands it out as an [`Event::Service`].
+    ///
+    /// The first connection is the one that found the port open, two more are made at most. Up to a
+    /// quarter of the sockets, in all and for a host, are used for that while the scan goes on beside
+    /// it; no verdict waits for it. The run ends when all is known. Of a host that accepts everything
+    /// a few ports are asked.
+    pub fn services(self, services: Services) -> Scan {
+        let services = Some(services);
+        Scan { services, ..self }
+    }
+
+    /// Finds out what answers on these ports, too, which were found open before: those of which there
+    /// was no [`Event::Service`] when the [snapshot](Self::resume) was taken.
+    pub fn unanswered(self, unanswered: Vec<(Target, u16)>) -> Scan {
+        Scan { unanswered, ..self }
     }
 
     /// Makes the scan, as [`scan`] does.

@@ -6,6 +6,7 @@
 //! starts; so an event belongs to the attempt that the socket serves, or to none. A closed socket's
 //! place in the table may be taken again: the token carries the place's generation.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -33,6 +34,9 @@ const GENERATION_BITS: u32 = if usize::BITS >= 64 { 16 } else { 10 };
 /// Tokens that a scan takes for its sockets, from the first one on that it is given: 2^48, or 2^30
 /// where a token has 32 bits.
 pub const TOKENS: usize = 1 << (PLACE_BITS + GENERATION_BITS);
+
+/// Set in the place of a token that is not of an attempt's socket: places have keys below.
+const BESIDE: usize = 1 << (PLACE_BITS - 1);
 
 /// Of the waker. No place has all these bits: keys end well below.
 const BELL: Token = Token(TOKENS - 1);
@@ -69,6 +73,18 @@ struct Table {
     /// Of the last place taken.
     generation: u32,
     /// The first token.
+    base: usize,
+    /// Connections that were made, and how many are kept at most.
+    kept: HashMap<SocketAddr, TcpStream>,
+    keep: usize,
+    /// Tokens of sockets beside those here that have events.
+    beside: Vec<Token>,
+}
+
+/// Where sockets beside those of attempts are registered.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) registry: Registry,
     base: usize,
 }
 
@@ -124,6 +140,9 @@ impl Sockets {
             capacity: 1,
             generation: 0,
             base,
+            kept: HashMap::new(),
+            keep: 0,
+            beside: Vec::new(),
         };
         let mut sockets = Sockets { queue, table };
         sockets.set_capacity(capacity);
@@ -194,6 +213,42 @@ impl Sockets {
     /// Hands over what `events` mean, of which some may be others'.
     pub(super) fn take(&mut self, events: &Events, outcome: impl FnMut(ProbeId, Outcome)) {
         self.table.take(events, outcome);
+    }
+
+    /// A way to register other sockets, for one user only.
+    pub(super) fn beside(&self) -> io::Result<Beside> {
+        Ok(Beside {
+            registry: self.table.registry.try_clone()?,
+            base: self.table.base,
+        })
+    }
+
+    /// Tokens of such sockets that had events since the last call.
+    pub(super) fn take_beside(&mut self) -> Vec<Token> {
+        std::mem::take(&mut self.table.beside)
+    }
+
+    /// Forgets the connections kept, and keeps `most` of those that are made from now on.
+    pub(super) fn keep(&mut self, most: usize) {
+        self.table.kept.clear();
+        self.table.keep = most;
+    }
+
+    /// The connection to `addr` if it was made since [`keep`](Self::keep), still registered.
+    pub(super) fn take_kept(&mut self, addr: SocketAddr) -> Option<TcpStream> {
+        self.table.kept.remove(&canonical(addr))
+    }
+}
+
+impl Beside {
+    /// The token of a socket by its key and generation.
+    pub(super) fn token(&self, key: usize, generation: u32) -> Token {
+        token(self.base, key | BESIDE, generation)
+    }
+
+    /// The key of the socket with this token.
+    pub(super) fn key(&self, token: Token) -> usize {
+        token.0.wrapping_sub(self.base) & (BESIDE - 1)
     }
 }
 
@@ -305,6 +360,9 @@ impl Table {
             return;
         };
         let key = key & ((1 << PLACE_BITS) - 1);
+        if key & BESIDE != 0 {
+            return self.beside.push(token);
+        }
         let Some(place) = self.places.get_mut(key) else {
             return;
         };
@@ -334,7 +392,16 @@ impl Table {
                 outcome(attempt.id, Outcome::SelfConnect);
             }
         }
-        self.release(key as u32, family(attempt.addr), reusable);
+        let open = matches!(
+            (step, result),
+            (Step::Connected { .. }, Outcome::Answered { .. })
+        );
+        if open && self.kept.len() < self.keep {
+            self.kept
+                .insert(attempt.addr, self.places.remove(key).stream);
+        } else {
+            self.release(key as u32, family(attempt.addr), reusable);
+        }
         outcome(attempt.id, result);
     }
 
@@ -420,7 +487,7 @@ fn token(base: usize, key: usize, generation: u32) -> Token {
 }
 
 /// `addr` as IPv4 if it is an IPv4-mapped IPv6 address.
-fn canonical(addr: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
     match addr.ip().to_canonical() {
         IpAddr::V4(v4) => SocketAddr::from((v4, addr.port())),
         IpAddr::V6(_) => addr,

@@ -13,9 +13,9 @@ use super::escape;
 use super::ndjson::{Line, PortLine};
 
 /// The first row. Columns may be added behind the last; none is removed or moves.
-pub const HEADER: [&str; 11] = [
+pub const HEADER: [&str; 14] = [
     "ip", "host", "port", "proto", "state", "reason", "from", "service", "rtt_ms", "attempts",
-    "time",
+    "time", "product", "version", "info",
 ];
 
 /// Bytes that a row needs as a rule.
@@ -34,19 +34,23 @@ pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 
 fn port_row(out: &mut impl Write, port: &PortLine<'_>) -> io::Result<()> {
     let shown = |value: Option<String>| value.unwrap_or_default();
-    let outside = |text: &Option<_>| shown(text.as_deref().map(cell));
+    let outside = |text: Option<&str>| shown(text.map(cell));
+    let found = port.service.found.as_deref();
     let fields: [String; HEADER.len()] = [
         port.ip.to_string(),
-        outside(&port.host),
+        outside(port.host.as_deref()),
         port.port.to_string(),
         cell(&port.proto),
         port.state.as_str().into(),
         port.reason.as_str().into(),
         shown(port.from.map(|from| from.to_string())),
-        outside(&port.service),
+        outside(port.service.label().as_deref()),
         shown(port.rtt_ms.map(|rtt| rtt.to_string())),
         port.attempts.to_string(),
         format!("{:.6}", port.time),
+        outside(found.and_then(|found| found.product.as_deref())),
+        outside(found.and_then(|found| found.version.as_deref())),
+        outside(found.and_then(|found| found.info.as_deref())),
     ];
     row(out, &fields)
 }

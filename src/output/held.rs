@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::Record;
-use super::ndjson::{Address, PortLine};
+use super::ndjson::{Address, PortLine, ServiceField};
 use crate::engine::Verdict;
 use crate::service;
 
@@ -18,7 +18,7 @@ pub(super) struct HeldPort {
     pub(super) port: u16,
     pub(super) verdict: Verdict,
     /// As its line has it, which may come from outside.
-    pub(super) service: Option<Cow<'static, str>>,
+    pub(super) service: ServiceField<'static>,
 }
 
 impl Held {
@@ -55,7 +55,10 @@ impl HeldPort {
         HeldPort {
             port: line.port,
             verdict: line.verdict(),
-            service: line.service.as_deref().map(held),
+            service: ServiceField {
+                registered: line.service.registered.as_deref().map(held),
+                found: line.service.found.clone(),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@
 //! terminal are written as `\u` escapes, which any JSON reader undoes.
 
 mod lines;
+mod service_field;
 
 use std::io::{self, Write};
 
@@ -17,6 +18,8 @@ pub(crate) use lines::time;
 pub use lines::{
     Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine, seconds,
 };
+
+pub use service_field::ServiceField;
 
 /// Version of the lines' meaning, the `schema` of the `start` and `run` lines. Fields may be added
 /// within a version; none is removed or changes its meaning.
@@ -37,7 +40,7 @@ fn bulk(out: &mut impl Write, like: &PortLine<'_>, ports: &PortSet) -> io::Resul
     let mut model = Vec::new();
     let like = PortLine {
         port: 0,
-        service: None,
+        service: ServiceField::default(),
         ..like.clone()
     };
     Line::Port(like).write(&mut model)?;

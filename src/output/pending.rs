@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ndjson::HostLine;
+use super::recorder::Likeness;
 use super::tally::Tally;
 use crate::engine::{Reason, Verdict};
+use crate::service::Service;
 
 /// What has been reported and has no line yet, or is to be remembered of what has one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +17,27 @@ use crate::engine::{Reason, Verdict};
 pub struct Pending {
     /// Hosts that are under way.
     pub hosts: Vec<PendingHost>,
+    /// Hosts of which services are being found out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<PendingAnswer>,
+}
+
+/// A host of which services are being found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingAnswer {
+    /// Its address.
+    pub addr: IpAddr,
+    /// IPv6 scope of a link-local address, else 0.
+    pub scope_id: u32,
+    /// Its name, as given.
+    pub name: Option<String>,
+    /// How far the services found so far are alike.
+    pub likeness: Likeness,
+    /// Open ports that wait: their verdicts, and when they were reached in microseconds since 1970.
+    pub ports: Vec<(u16, Verdict, i64)>,
+    /// The host's line, if only services are missing.
+    pub host: Option<HostLine<'static>>,
 }
 
 /// A host that is under way.
@@ -33,7 +57,7 @@ pub struct PendingHost {
 }
 
 /// A port whose line waits for its host.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PendingPort {
     /// The port.
@@ -42,6 +66,9 @@ pub struct PendingPort {
     pub verdict: Verdict,
     /// When it was reached, microseconds since 1970.
     pub found_us: i64,
+    /// What answers there, if that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 impl PendingHost {
@@ -71,6 +98,7 @@ impl PendingPort {
             port,
             verdict,
             found_us: found.as_microsecond(),
+            service: None,
         }
     }
 

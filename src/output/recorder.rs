@@ -1,20 +1,28 @@
 //! From what the engine reports to the lines of the results, of which every format is made: those of
 //! a scan and those of saved results are written by the same code.
 
+mod answers;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::ndjson::{HostLine, Line, PortLine, RunLine, StartLine, milliseconds, seconds};
+use super::ndjson::{
+    Address, HostLine, Line, PortLine, RunLine, ServiceField, StartLine, milliseconds, seconds,
+};
 use super::pending::{Pending, PendingHost, PendingPort};
 use super::tally::Tally;
 use super::{Clock, Run, SCHEMA, Show};
-use crate::engine::{BulkReport, HostReport, Note, Report, State, Verdict};
-use crate::service;
+use crate::engine::{BulkReport, HostReport, Note, PortReport, Report, State, Verdict};
+use crate::service::{self, Service};
 use crate::target::{Dealt, PortSet, RunKey, Shard, Target, TargetSpace};
+
+use answers::Answers;
+pub use answers::Likeness;
 
 /// What formats are given, one after the other: first the start line, last the run line.
 #[derive(Clone, Debug)]
@@ -45,7 +53,7 @@ impl Record<'_> {
                 let mut names = service::names();
                 for port in ports.iter() {
                     line.port = port;
-                    line.service = names(port).map(Cow::from);
+                    line.service = names(port).into();
                     each(&line)?;
                 }
                 Ok(())
@@ -99,11 +107,20 @@ pub struct Recorder {
     /// The verdicts of the hosts under way, by reason.
     tallies: HashMap<(IpAddr, u32), Tally>,
     /// Open ports held back of hosts that seem to accept everything, until the host report says.
-    suspects: HashMap<(IpAddr, u32), Vec<Held>>,
+    suspects: HashMap<(IpAddr, u32), Vec<HeldPort>>,
+    /// Open ports whose lines wait for what answers there, where that is asked.
+    answers: Option<Answers>,
 }
 
-/// A port, its verdict, and when it was found.
-type Held = (u16, Verdict, Timestamp);
+/// An open port whose line waits.
+#[derive(Debug)]
+struct HeldPort {
+    port: u16,
+    verdict: Verdict,
+    found: Timestamp,
+    /// What answers there, if it was asked.
+    service: Option<Arc<Service>>,
+}
 
 impl Recorder {
     /// For the run that `about` tells of, with port lines for the states of `show`.
@@ -131,6 +148,7 @@ impl Recorder {
             start,
             tallies: HashMap::new(),
             suspects: HashMap::new(),
+            answers: None,
         }
     }
 
@@ -146,7 +164,7 @@ impl Recorder {
         each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         match report {
-            Report::Port(port) => self.port(&port.target, port.port, &port.verdict, each),
+            Report::Port(port) => self.port(port, each),
             Report::Bulk(bulk) => self.bulk(bulk, each),
             Report::Host(host) => self.host(host, each),
             Report::Note(Note::AcceptsAll { target, .. }) if !self.show.is_explicit() => {
@@ -168,13 +186,15 @@ impl Recorder {
     pub fn pending(&self) -> Pending {
         let hosts = self.tallies.iter().map(|(key, tally)| {
             let held = self.suspects.get(key);
-            let ports = held.into_iter().flatten();
-            let ports =
-                ports.map(|(port, verdict, found)| PendingPort::new(*port, *verdict, *found));
+            let ports = held.into_iter().flatten().map(|held| PendingPort {
+                service: held.service.as_deref().cloned(),
+                ..PendingPort::new(held.port, held.verdict, held.found)
+            });
             PendingHost::new(*key, tally, held.is_some(), ports.collect())
         });
         Pending {
             hosts: hosts.collect(),
+            answers: self.pending_answers(),
         }
     }
 
@@ -184,11 +204,16 @@ impl Recorder {
             let tally = Tally::of_reasons(host.reasons.iter().copied());
             self.tallies.insert(host.key(), tally);
             if host.suspect {
-                let ports = host.ports.iter();
-                let held = ports.map(|held| (held.port, held.verdict, held.found()));
+                let held = host.ports.iter().map(|held| HeldPort {
+                    port: held.port,
+                    verdict: held.verdict,
+                    found: held.found(),
+                    service: held.service.clone().map(Arc::new),
+                });
                 self.suspects.insert(host.key(), held.collect());
             }
         }
+        self.take_up_answers(&pending.answers);
     }
 
     fn count(&mut self, target: &Target, verdict: &Verdict, ports: u64) {
@@ -198,24 +223,49 @@ impl Recorder {
 
     fn port(
         &mut self,
-        target: &Target,
-        port: u16,
-        verdict: &Verdict,
+        report: &PortReport,
         each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
+        let PortReport {
+            target,
+            port,
+            verdict,
+        } = report;
         self.count(target, verdict, 1);
         let state = verdict.state();
         if !self.show.lists(state) {
             return Ok(());
         }
-        let now = self.clock.now();
-        if state == State::Open
-            && let Some(held) = self.suspects.get_mut(&(target.addr, target.scope_id))
-        {
-            held.push((port, *verdict, now));
+        let found = self.clock.now();
+        if state != State::Open {
+            let name = target.name.as_deref();
+            let line = port_line(target.into(), name, *port, verdict, found);
+            return each(&Record::Line(Line::Port(line)));
+        }
+        if self.waits(report, found) {
             return Ok(());
         }
-        each(&port_record(target, port, verdict, now))
+        let held = HeldPort {
+            port: *port,
+            verdict: *verdict,
+            found,
+            service: None,
+        };
+        self.open_port(target, held, each)
+    }
+
+    /// Hands out the line of an open port, unless its host seems to accept everything.
+    fn open_port(
+        &mut self,
+        target: &Target,
+        port: HeldPort,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.suspects.get_mut(&(target.addr, target.scope_id)) {
+            Some(held) => held.push(port),
+            None => each(&port.record(target.into(), target.name.as_deref()))?,
+        }
+        Ok(())
     }
 
     fn bulk(
@@ -227,8 +277,12 @@ impl Recorder {
         if !self.show.lists(bulk.verdict.state()) {
             return Ok(());
         }
-        let mut like = port_line(&bulk.target, 0, &bulk.verdict, self.clock.now());
-        like.service = None;
+        let BulkReport {
+            target, verdict, ..
+        } = bulk;
+        let name = target.name.as_deref();
+        let mut like = port_line(target.into(), name, 0, verdict, self.clock.now());
+        like.service = ServiceField::default();
         each(&Record::Bulk {
             like,
             ports: &bulk.ports,
@@ -241,57 +295,79 @@ impl Recorder {
         each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let target = &host.target;
-        let key = (target.addr, target.scope_id);
-        let held = self.suspects.remove(&key).unwrap_or_default();
-        let reasons = self.tallies.remove(&key).unwrap_or_default();
+        let reasons = self.tallies.get(&(target.addr, target.scope_id));
         let accepts_all = host.trust.accepts_all > 0;
-        if !accepts_all {
-            for (port, verdict, found) in &held {
-                each(&port_record(target, *port, verdict, *found))?;
-            }
-        }
-        each(&Record::Line(Line::Host(HostLine {
+        let line = HostLine {
             ip: target.into(),
-            host: target.name.as_deref().map(Cow::from),
+            host: target.name.as_deref().map(|name| name.to_string().into()),
             planned: host.counts.total(),
             counts: host.counts.into(),
-            reasons: reasons.iter().collect(),
+            reasons: reasons.into_iter().flat_map(Tally::iter).collect(),
             miss: host.trust.miss,
             loss: host.trust.loss,
             refusals_limited: host.trust.refusals_limited,
             suspect: accepts_all.then_some("accepts-all".into()),
             suspect_ports: accepts_all.then_some(host.trust.accepts_all),
-            open_not_listed: if accepts_all { held.len() as u64 } else { 0 },
+            alike: None,
+            alike_ports: None,
+            open_not_listed: 0,
             started: self.clock.at(host.started),
             elapsed_s: seconds(host.finished.saturating_duration_since(host.started)),
-        })))
+        };
+        match self.host_waits(line) {
+            Some(line) => self.host_line(line, each),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands out the line of a host whose ports have theirs, but for those held back.
+    fn host_line(
+        &mut self,
+        mut line: HostLine<'static>,
+        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let key = (line.ip.addr, line.ip.scope_id);
+        self.tallies.remove(&key);
+        let held = self.suspects.remove(&key).unwrap_or_default();
+        match line.suspect {
+            Some(_) => line.open_not_listed = held.len() as u64,
+            None => held
+                .into_iter()
+                .try_for_each(|port| each(&port.record(line.ip, line.host.as_deref())))?,
+        }
+        if let Some((how, ports)) = self.take_likeness(key).told() {
+            line.alike = Some(how.into());
+            line.alike_ports = Some(ports);
+        }
+        each(&Record::Line(Line::Host(line)))
     }
 }
 
-fn port_record<'a>(
-    target: &'a Target,
-    port: u16,
-    verdict: &Verdict,
-    found: Timestamp,
-) -> Record<'a> {
-    Record::Line(Line::Port(port_line(target, port, verdict, found)))
+impl HeldPort {
+    /// Its line, on the host at `ip`.
+    fn record(self, ip: Address, name: Option<&str>) -> Record<'_> {
+        let mut line = port_line(ip, name, self.port, &self.verdict, self.found);
+        line.service.found = self.service;
+        Record::Line(Line::Port(line))
+    }
 }
 
 fn port_line<'a>(
-    target: &'a Target,
+    ip: Address,
+    name: Option<&'a str>,
     port: u16,
     verdict: &Verdict,
     found: Timestamp,
 ) -> PortLine<'a> {
     PortLine {
-        ip: target.into(),
-        host: target.name.as_deref().map(Cow::from),
+        ip,
+        host: name.map(Cow::from),
         port,
         proto: "tcp".into(),
         state: verdict.state(),
         reason: verdict.reason,
         from: verdict.from,
-        service: service::name(port).map(Cow::from),
+        service: service::name(port).into(),
         rtt_ms: verdict.rtt.map(milliseconds),
         attempts: verdict.attempts,
         time: found,

@@ -4,6 +4,7 @@
 //! host is complete; nothing is held for ports that are not listed. In a run of several hosts,
 //! those without an open, a closed or a listed port get no block but are summed at the end.
 
+mod answers;
 mod words;
 
 use std::fmt::{self, Write as _};
@@ -164,36 +165,52 @@ impl Text {
         lines: &[HeldPort],
         listed: impl Fn(&HeldPort) -> bool,
     ) -> fmt::Result {
-        let lines = || lines.iter().filter(|held| listed(held));
+        let lines = lines.iter().filter(|held| listed(held));
+        let rows = lines.map(|held| (held, Columns::of(held, self.options.verbose)));
+        let rows: Vec<_> = rows.collect();
         let head = |held: &HeldPort| {
             "Port : ".len() + digits(held.port) + held.verdict.state().as_str().len()
         };
-        // Escaped, and so as wide as it has characters.
-        let service =
-            |held: &HeldPort| held.service.as_deref().map(|name| escape(name).to_string());
-        let width = lines().map(head).max().unwrap_or(0);
-        let name_width = lines()
-            .filter_map(service)
-            .map(|name| name.chars().count())
-            .max()
-            .unwrap_or(0);
-        for held in lines() {
+        let mut widths = [0; 3];
+        for (held, columns) in &rows {
+            let columns = columns.0.iter().map(|column| column.chars().count());
+            for (width, one) in widths
+                .iter_mut()
+                .zip([head(held)].into_iter().chain(columns))
+            {
+                *width = one.max(*width);
+            }
+        }
+        for (held, Columns(columns)) in &rows {
             let word = Word {
                 state: held.verdict.state(),
                 color: self.options.color,
             };
             write!(text, "Port {}: {word}", held.port)?;
-            let mut gap = width - head(held) + 2;
-            if let Some(name) = service(held) {
-                write!(text, "{:gap$}{name}", "")?;
-                gap = name_width - name.chars().count() + 2;
-            } else {
-                gap += if name_width > 0 { name_width + 2 } else { 0 };
-            }
-            if self.options.verbose {
-                write!(text, "{:gap$}{}", "", Because(&held.verdict))?;
+            let mut gap = widths[0] - head(held);
+            let widths = widths[1..].iter().copied().chain([0]);
+            for (column, width) in columns.iter().zip(widths) {
+                if !column.is_empty() {
+                    write!(text, "{:gap$}  {column}", "")?;
+                    gap = 0;
+                }
+                let left = width.saturating_sub(column.chars().count());
+                gap += match column.is_empty() {
+                    true if width > 0 => left + 2,
+                    _ => left,
+                };
             }
             writeln!(text)?;
+            if let Some(found) = held
+                .service
+                .found
+                .as_deref()
+                .filter(|_| self.options.verbose)
+            {
+                for line in answers::details(found) {
+                    writeln!(text, "    {line}")?;
+                }
+            }
         }
         Ok(())
     }
@@ -286,6 +303,24 @@ impl Text {
             "Run finished in {} seconds.\n{RULE}",
             Seconds(run.elapsed_s)
         )
+    }
+}
+
+/// What stands behind a port's state: its service, what that tells of itself and, with -v, why the
+/// state is what it is.
+struct Columns([String; 3]);
+
+impl Columns {
+    fn of(held: &HeldPort, verbose: bool) -> Columns {
+        let label = held.service.label();
+        let found = held.service.found.as_deref();
+        let because = verbose.then(|| Because(&held.verdict).to_string());
+        // Escaped, and so as wide as they have characters.
+        Columns([
+            label.map_or(String::new(), |label| escape(&label).to_string()),
+            found.map_or(String::new(), answers::description),
+            because.unwrap_or_default(),
+        ])
     }
 }
 

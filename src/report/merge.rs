@@ -302,6 +302,8 @@ impl<'a> Part<'a> {
                 refusals_limited: false,
                 suspect: None,
                 suspect_ports: None,
+                alike: None,
+                alike_ports: None,
                 open_not_listed: 0,
                 started: first,
                 elapsed_s: seconds(took),

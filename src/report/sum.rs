@@ -269,6 +269,16 @@ impl Held {
             (Some(one), Some(two)) => Some(one.saturating_add(two)),
             (one, two) => one.or(two),
         };
+        // Each part was alike in itself.
+        match host.alike == part.alike {
+            true => {
+                host.alike_ports = match (host.alike_ports, part.alike_ports) {
+                    (Some(one), Some(two)) => Some(one.saturating_add(two)),
+                    (one, two) => one.or(two),
+                }
+            }
+            false => (host.alike, host.alike_ports) = (None, None),
+        }
         self.loss = (self.loss.0 + other.loss.0, self.loss.1 + other.loss.1);
         self.known &= other.known;
         self.parts += other.parts;

@@ -125,6 +125,15 @@ pub fn derived_seed(targets: &str, ports: &PortSet) -> u64 {
     parts.first_u64() >> 11
 }
 
+/// A digest of `parts` in this order, each as a whole. `what` tells kinds of digests apart.
+pub fn digest<'a>(what: &str, parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Parts::new(what);
+    for part in parts {
+        digest.add(part.as_bytes());
+    }
+    digest.hex()
+}
+
 fn ports_digest(ports: &PortSet) -> String {
     let mut parts = Parts::new("nishad ports");
     for (first, last) in ports.ranges() {

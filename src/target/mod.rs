@@ -13,7 +13,7 @@ mod shard;
 mod shown;
 mod space;
 
-pub use fingerprint::{RunKey, derived_seed, targets_digest};
+pub use fingerprint::{RunKey, derived_seed, digest, targets_digest};
 pub use host_error::HostSpecError;
 pub use host_spec::HostSpec;
 pub use hosts::{HostSet, MAX_HOSTS, Target};

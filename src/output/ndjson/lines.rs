@@ -13,6 +13,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use super::ServiceField;
 use crate::engine::{Counts, Reason, State, Verdict};
 use crate::output::Run;
 use crate::output::escape::is_dangerous;
@@ -112,8 +113,9 @@ pub struct PortLine<'a> {
     pub reason: Reason,
     /// Who sent the ICMP error.
     pub from: Option<IpAddr>,
-    /// Registered service name.
-    pub service: Option<Cow<'a, str>>,
+    /// Registered service name, or what was found out.
+    #[serde(default)]
+    pub service: ServiceField<'a>,
     /// Round-trip time in milliseconds.
     pub rtt_ms: Option<f64>,
     /// Attempts made.
@@ -161,6 +163,12 @@ pub struct HostLine<'a> {
     pub suspect: Option<Cow<'a, str>>,
     /// How many unlikely ports were all open.
     pub suspect_ports: Option<u16>,
+    /// `silent`, `closes`, `resets` or `same`: what all open ports that were talked to did or said.
+    #[serde(default)]
+    pub alike: Option<Cow<'a, str>>,
+    /// How many they are.
+    #[serde(default)]
+    pub alike_ports: Option<u32>,
     /// Open ports without a `port` line.
     pub open_not_listed: u64,
     /// When its first probe was sent.

@@ -32,6 +32,15 @@ pub(super) fn trust_lines(text: &mut String, host: &HostLine<'_>, merged: bool) 
             "suspect: accepts-all ({n} of {n} unlikely ports open)"
         )?;
     }
+    if let (Some(how), Some(ports)) = (host.alike.as_deref(), host.alike_ports) {
+        let how = match how {
+            "silent" => "accept and say nothing",
+            "closes" => "accept and close at once",
+            "resets" => "accept and reset at once",
+            _ => "say the same",
+        };
+        writeln!(text, "suspect: all {ports} open ports asked {how}")?;
+    }
     if host.refusals_limited {
         writeln!(
             text,

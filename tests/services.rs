@@ -1,0 +1,428 @@
+//! What answers on open ports, and what hostile servers can not do to who asks.
+
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "support/program.rs"]
+mod program;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use nishad::engine::{Options, Report};
+use nishad::net::{Control, Event, RunReport, Scan, Services};
+use nishad::service::{Manner, Rules, Service};
+use nishad::target::{HostSet, PortSet, TargetSpace};
+use peak_alloc::PeakAlloc;
+
+use hostile::Server;
+use program::{Closed, Ran};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const SSH: &[u8] = b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n";
+
+fn space(ports: impl IntoIterator<Item = u16>) -> TargetSpace {
+    let mut hosts = HostSet::default();
+    let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
+    hosts.insert_range(localhost, localhost, 0);
+    TargetSpace::new(hosts, PortSet::from_iter(ports), &[], 7)
+}
+
+fn services() -> Services {
+    Services::new(Arc::new(Rules::new(&[]).expect("they are compiled in")))
+}
+
+/// The services of a scan of `ports`, and its end.
+fn scan(
+    ports: impl IntoIterator<Item = u16>,
+    options: Options,
+) -> (BTreeMap<u16, Service>, RunReport) {
+    let mut found = BTreeMap::new();
+    let mut open = Vec::new();
+    let scan = Scan::new(space(ports), options).services(services());
+    let run = scan.run(&Default::default(), &mut |event| {
+        match event {
+            Event::Report(Report::Port(port)) => open.push(port.port),
+            Event::Service(answer) => {
+                assert!(open.contains(&answer.port), "told before its port");
+                let before = found.insert(answer.port, Service::clone(&answer.service));
+                assert_eq!(before, None, "told twice");
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    (found, run.expect("the machine has an event queue"))
+}
+
+fn name(service: &Service) -> Option<&str> {
+    service.name.as_deref()
+}
+
+/// Each of them is told within the bounds of a talk, in little memory and few bytes.
+#[test]
+fn hostile_servers_are_survived() {
+    let flood = b"HTTP/1.1 200 OK\r\nServer: flood\r\n";
+    let servers = [
+        Server::silent(),
+        Server::drips(),
+        Server::endless(b"", b"\0"),
+        Server::endless(b"", b"garbage \xff\x1b[2J\r\n"),
+        Server::endless(b"SSH-2.0-", b"x"),
+        Server::endless(flood, b"X-More: of the same\r\n"),
+        Server::closes(),
+        Server::resets(),
+        Server::endless_tls(),
+    ];
+    let ssh = Server::greets(SSH);
+    let ports = servers.iter().chain([&ssh]).map(|server| server.port);
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let (found, run) = scan(ports, Options::default());
+    let peak = MEMORY.peak_usage() - before;
+    assert_eq!((run.counts.open, found.len()), (10, 10));
+    assert!(peak < 12 << 20, "{peak} bytes for ten talks");
+    assert_eq!(found[&ssh.port].product.as_deref(), Some("OpenSSH"));
+    let manner = |n: usize| found[&servers[n].port].manner;
+    assert_eq!(manner(0), Manner::Silent);
+    assert_eq!(manner(6), Manner::Closes);
+    assert_eq!(manner(7), Manner::Resets);
+    for server in &servers {
+        let told = serde_json::to_string(&found[&server.port]).expect("JSON");
+        assert!(told.len() < 8 << 10, "{told}");
+        assert!(server.served() <= 3, "{} connections", server.served());
+    }
+}
+
+/// What a scan finds does not depend on whether it is talked to, nor on what answers, nor on how few
+/// sockets there are.
+#[test]
+fn verdicts_are_the_same_with_services_and_without() {
+    let closed = [Closed::new(), Closed::new()];
+    let servers = [
+        Server::silent(),
+        Server::resets(),
+        Server::greets(SSH),
+        Server::closes(),
+    ];
+    let ssh = servers[2].port;
+    let ports: Vec<u16> = closed
+        .iter()
+        .map(Closed::port)
+        .chain(servers.iter().map(|server| server.port))
+        .collect();
+    thread::scope(|scope| {
+        for (max_sockets, host_sockets) in [(1, 1), (1, 9), (4, 1), (4, 3), (9, 2), (9_999, 9_999)]
+        {
+            let ports = ports.clone();
+            scope.spawn(move || {
+                let options = Options {
+                    host_sockets,
+                    max_sockets,
+                    ..Options::default()
+                };
+                let (found, run) = scan(ports, options);
+                assert_eq!((run.counts.open, run.counts.closed), (4, 2));
+                assert_eq!((run.counts.total(), found.len()), (6, 4));
+                assert_eq!(name(&found[&ssh]), Some("ssh"));
+            });
+        }
+    });
+}
+
+/// A rate holds for what talks send, too.
+#[test]
+fn a_rate_counts_connections_of_talks() {
+    let servers: Vec<_> = (0..4).map(|_| Server::closes()).collect();
+    let options = Options {
+        rate: Some(8.0),
+        ..Options::default()
+    };
+    let began = Instant::now();
+    let (found, run) = scan(servers.iter().map(|server| server.port), options);
+    let served: u64 = servers.iter().map(Server::served).sum();
+    assert_eq!(found.len(), 4);
+    assert!(served > 4, "each was asked again");
+    assert!(run.attempts >= served, "{} of {served}", run.attempts);
+    // What was sent in a time is at most what the rate allows in it.
+    let most = 1.0 + 8.0 * began.elapsed().as_secs_f64();
+    assert!(served as f64 <= most, "{served} of {most}");
+}
+
+/// In another program's loop as in its own.
+#[test]
+fn an_embedded_scan_talks_too() {
+    let (ssh, closes) = (Server::greets(SSH), Server::closes());
+    let mut poll = mio::Poll::new().expect("an event queue");
+    let mut events = mio::Events::with_capacity(64);
+    let mut found = BTreeMap::new();
+    let scan = Scan::new(space([ssh.port, closes.port]), Options::default()).services(services());
+    let control = Control::default();
+    let mut scan = scan
+        .embed(poll.registry(), mio::Token(77), &control)
+        .expect("it can be shared");
+    while !scan.is_done() {
+        let timeout = Some(scan.timeout());
+        if let Err(error) = poll.poll(&mut events, timeout) {
+            assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
+        }
+        scan.handle(&events, &mut |event| {
+            if let Event::Service(answer) = event {
+                found.insert(answer.port, answer.service);
+            }
+            ControlFlow::Continue(())
+        });
+    }
+    assert_eq!(found.len(), 2);
+    assert_eq!(name(&found[&ssh.port]), Some("ssh"));
+    assert_eq!(found[&closes.port].manner, Manner::Closes);
+}
+
+/// Each connection is one more that a server sees: the one that found the port open is used.
+#[test]
+fn the_connection_that_found_the_port_is_kept() {
+    let ssh = Server::greets(SSH);
+    let (found, run) = scan([ssh.port], Options::default());
+    assert_eq!(name(&found[&ssh.port]), Some("ssh"));
+    assert_eq!((ssh.served(), run.attempts), (1, 1));
+}
+
+/// The lines of ports in a text.
+fn port_lines(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter(|line| line.starts_with("Port "))
+        .collect()
+}
+
+#[test]
+fn text_and_ndjson_tell_what_answers_and_it_is_read_back() {
+    let ssh = Server::greets(SSH);
+    let args = format!("-V -p {} 127.0.0.1", ssh.port);
+    let ran = Ran::with(&args);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let line = format!("Port {}: OPEN  ssh  OpenSSH 9.2p1 Debian", ssh.port);
+    let told = port_lines(&ran.out);
+    assert!(told.len() == 1 && told[0].starts_with(&line), "{}", ran.out);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("found.ndjson");
+    let file = file.to_str().expect("UTF-8");
+    let ran = Ran::with(&format!("{args} --format ndjson -o {file}"));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let report = Ran::with(&format!("report {file}"));
+    assert_eq!(port_lines(&report.out), told);
+    let report = Ran::with(&format!("report --format ndjson {file}"));
+    let service = &report.json("port")[0]["service"];
+    assert_eq!(service["name"], "ssh");
+    assert_eq!(service["manner"], "answers");
+    assert_eq!(service["version"], "9.2p1");
+    let saved = std::fs::read_to_string(file).expect("it is there");
+    assert_eq!(program::json_lines(&saved)[1]["service"], *service);
+    let table = Ran::with(&format!("report --format csv {file}"));
+    assert!(table.out.contains(",OpenSSH,9.2p1,"), "{}", table.out);
+    // Without the flag nothing is asked, and the field is a name.
+    let plain = Ran::with(&format!("--format ndjson -p {} 127.0.0.1", ssh.port));
+    assert!(!plain.json("port")[0]["service"].is_object());
+}
+
+/// What a server says drives no terminal and breaks no line.
+#[test]
+fn what_servers_say_is_escaped() {
+    let title = "HTTP/1.1 200 OK\r\nServer: a\u{1b}[2J\u{202e}b\u{200b}\r\n\r\n\
+                 <title>x\u{9b}1m\n\r\ty\u{2028}=cmd</title>";
+    let servers = [
+        Server::greets("SSH-2.0-Open\u{1b}]0;x\u{7}SSH_9\u{202e} \u{9b}2J\r\nPort 1: OPEN\r\n"),
+        Server::answers(title),
+        Server::greets("\u{1b}[31m\u{202e}220 \"quoted\",=1+1\r\n"),
+    ];
+    let ports: Vec<_> = servers
+        .iter()
+        .map(|server| server.port.to_string())
+        .collect();
+    for format in ["text -v", "ndjson", "csv"] {
+        let ran = Ran::with(&format!(
+            "-V -p {} --format {format} 127.0.0.1",
+            ports.join(",")
+        ));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let wild = |c: char| {
+            (c.is_control() && !matches!(c, '\n' | '\r'))
+                || matches!(c, '\u{202e}' | '\u{200b}' | '\u{2028}')
+        };
+        assert!(!ran.out.contains(wild), "{format}: {:?}", ran.out);
+        assert!(!ran.out.lines().any(|line| line.starts_with("Port 1:")));
+    }
+}
+
+/// Ten ports that do the same are called so; two that differ are not.
+#[test]
+fn a_host_whose_ports_are_all_alike_is_called_so() {
+    let closes: Vec<_> = (0..10).map(|_| Server::closes()).collect();
+    let typed = |servers: &[Server]| {
+        let ports: Vec<_> = servers
+            .iter()
+            .map(|server| server.port.to_string())
+            .collect();
+        ports.join(",")
+    };
+    let ran = Ran::with(&format!(
+        "-V -p {} --format ndjson 127.0.0.1",
+        typed(&closes)
+    ));
+    let host = &ran.json("host")[0];
+    assert_eq!(
+        (&host["alike"], &host["alike_ports"]),
+        (&"closes".into(), &10.into())
+    );
+    let ran = Ran::with(&format!("-V -p {} 127.0.0.1", typed(&closes)));
+    let told = "suspect: all 10 open ports asked accept and close at once";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let same: Vec<_> = (0..8).map(|_| Server::greets("220 hello\r\n")).collect();
+    let ran = Ran::with(&format!("-V -p {} 127.0.0.1", typed(&same)));
+    assert!(
+        ran.out
+            .contains("suspect: all 8 open ports asked say the same"),
+        "{}",
+        ran.out
+    );
+    let ssh = Server::greets(SSH);
+    let ports = format!("{},{}", typed(&same), ssh.port);
+    let ran = Ran::with(&format!("-V -p {ports} --format ndjson 127.0.0.1"));
+    assert!(ran.json("host")[0]["alike"].is_null());
+}
+
+/// Printers print what they are sent.
+#[test]
+fn printers_are_sent_nothing_unless_asked_for() {
+    let port = (9100..=9107).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let Some(port) = port else {
+        return println!("skipped: somebody has all of the printers' ports");
+    };
+    let heard = Arc::new(AtomicU64::new(0));
+    let count = heard.clone();
+    let _printer = Server::on(port, move |mut stream| {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
+            count.fetch_add(n as u64, Ordering::SeqCst);
+        }
+    });
+    let ran = Ran::with(&format!("-V -p {port} --format ndjson 127.0.0.1"));
+    assert_eq!(ran.json("port")[0]["service"]["manner"], "unasked");
+    assert_eq!(heard.load(Ordering::SeqCst), 0);
+    let ran = Ran::with(&format!(
+        "-V --ask-printers -p {port} --format ndjson 127.0.0.1"
+    ));
+    assert_eq!(ran.json("port")[0]["service"]["manner"], "silent");
+    assert!(heard.load(Ordering::SeqCst) > 0);
+}
+
+#[test]
+fn bad_rules_are_named_by_file_and_line() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("own.toml");
+    std::fs::write(&file, "# mine\nnonsense = 1\n").expect("writable");
+    let file = file.to_str().expect("UTF-8");
+    let ran = Ran::with(&format!("-V --service-rules {file} -p 1 127.0.0.1"));
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.starts_with("error: --service-rules: "),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("own.toml:2"), "{}", ran.err);
+    let ran = Ran::with("-V --service-rules /nowhere/own.toml -p 1 127.0.0.1");
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("cannot read /nowhere/own.toml"),
+        "{}",
+        ran.err
+    );
+    let ran = Ran::with(&format!("--service-rules {file} -p 1 127.0.0.1"));
+    assert_eq!(ran.code, Some(2), "it is of no use without --services");
+}
+
+#[test]
+fn the_version_is_still_told() {
+    let ran = Ran::with("--version");
+    let told = concat!("nishad ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!((ran.code, &*ran.out), (Some(0), told));
+}
+
+/// Ctrl-C ends talks with what is known; the run that is gone on with asks the port again, and has
+/// each port once.
+#[cfg(unix)]
+#[test]
+fn talks_are_ended_by_ctrl_c_and_gone_on_with() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let (silent, ssh) = (Server::silent(), Server::greets(SSH));
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("found.ndjson");
+    let saved = dir.path().join("run");
+    let start = |how: &str| {
+        let child = std::process::Command::new(program::path())
+            .args([
+                "-V",
+                "127.0.0.1",
+                "-p",
+                &format!("{},{}", silent.port, ssh.port),
+            ])
+            .args(["--quiet", how])
+            .arg(&saved)
+            .arg("-o")
+            .arg(&file)
+            .spawn();
+        child.expect("the program starts")
+    };
+    let ports = || {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let lines = program::json_lines(whole);
+        let ports = lines.into_iter().filter(|line| line["type"] == "port");
+        ports.collect::<Vec<_>>()
+    };
+    let mut child = start("--checkpoint");
+    while ports().is_empty() {
+        assert!(
+            matches!(child.try_wait(), Ok(None)),
+            "it ended before its time"
+        );
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(
+        ports()[0]["port"],
+        ssh.port,
+        "the silent one is still waited for"
+    );
+    let id = Pid::from_raw(child.id().try_into().expect("a process id"));
+    kill(id, Signal::SIGINT).expect("it runs");
+    let ended = child.wait().expect("it ends");
+    assert_eq!(ended.code(), Some(130));
+    let told = ports();
+    assert_eq!(
+        told.len(),
+        2,
+        "an open port is told whatever became of its talk"
+    );
+    assert_eq!(told[1]["port"], silent.port);
+    let mut child = start("--resume");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let told = ports();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0]["service"]["name"], "ssh");
+    assert_eq!(told[1]["service"]["manner"], "silent");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    let lines = program::json_lines(&text);
+    let hosts = lines.iter().filter(|line| line["type"] == "host");
+    assert_eq!(
+        hosts.map(|host| host["open"].clone()).collect::<Vec<_>>(),
+        [2]
+    );
+    assert_eq!(lines[lines.len() - 1]["complete"], true);
+}
