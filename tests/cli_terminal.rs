@@ -130,3 +130,123 @@ fn ctrl_c_during_the_scan_prints_what_is_known() {
     assert!(rest.contains(" interrupted\r\n"), "{rest:?}");
     assert_eq!(code(&session), 130);
 }
+
+/// How the terminal is set: whether keys come one by one, and whether they are shown.
+#[cfg(target_os = "linux")]
+fn settings(session: &PtySession) -> (bool, bool) {
+    use nix::sys::termios::{LocalFlags, tcgetattr};
+    let terminal = session.process().get_file_handle().expect("its other end");
+    let flags = tcgetattr(&terminal).expect("a terminal").local_flags;
+    (
+        !flags.contains(LocalFlags::ICANON),
+        flags.contains(LocalFlags::ECHO),
+    )
+}
+
+/// A scan for a minute whose first port is open; what is read goes on behind the progress.
+#[cfg(target_os = "linux")]
+fn long_scan(open: &Open) -> PtySession {
+    let first = open.port();
+    let last = first.saturating_add(1_200);
+    let mut session = terminal(&format!(
+        "127.0.0.1 -p {first}-{last} --order sequential --rate 20/s --color never"
+    ));
+    session
+        .exp_regex(r"left, [1-9]\d* open")
+        .expect("the port is found");
+    session
+}
+
+/// Waits until what is so of the terminal is as wanted.
+#[cfg(target_os = "linux")]
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn keys_tell_pause_and_end() {
+    let open = Open::new();
+    let mut session = long_scan(&open);
+    assert!(settings(&session).0, "keys come one by one");
+    for key in ["\n", " "] {
+        session.send(key).expect("writable");
+        session.flush().expect("writable");
+        session
+            .exp_regex(&format!(r"\d+%, .* open: 127\.0\.0\.1 {}", open.port()))
+            .expect("the status");
+    }
+    session.send("p").expect("writable");
+    session.flush().expect("writable");
+    session.exp_string("paused; p goes on").expect("the pause");
+    session
+        .exp_regex(r"paused, \d+%, 0/s")
+        .expect("nothing is sent");
+    session.send("p").expect("writable");
+    session.flush().expect("writable");
+    session.exp_string("going on").expect("its end");
+    session
+        .exp_regex(r"\d+%, [1-9]\d*/s")
+        .expect("more is sent");
+    session.send("q").expect("writable");
+    session.flush().expect("writable");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains(" interrupted\r\n"), "{rest:?}");
+    assert!(
+        rest.contains(&format!("Port {}: OPEN", open.port())),
+        "{rest:?}"
+    );
+    assert_eq!(code(&session), 130);
+    assert!(!settings(&session).0, "the terminal is as it was");
+}
+
+/// Stopped by Ctrl-Z, the program leaves the terminal as it was, and takes it again when it goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_terminal_is_put_back_while_the_program_is_stopped() {
+    use nix::sys::signal::Signal;
+    let open = Open::new();
+    let mut session = long_scan(&open);
+    session.send_control('z').expect("writable");
+    wait_for("the terminal is not put back", || !settings(&session).0);
+    // It stops right after that; until then a signal to go on is for nothing.
+    wait_for("keys are not read again", || {
+        let process = session.process_mut();
+        process.signal(Signal::SIGCONT).expect("it is there");
+        settings(&session).0
+    });
+    session.send_control('c').expect("writable");
+    let rest = session.exp_eof().expect("the end");
+    assert!(rest.contains(" interrupted\r\n"), "{rest:?}");
+    assert_eq!(code(&session), 130);
+    assert!(!settings(&session).0, "the terminal is as it was");
+}
+
+/// Whatever ends the program.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_terminal_is_put_back_by_signals_that_kill() {
+    use nix::sys::signal::Signal;
+    for signals in [&[Signal::SIGQUIT][..], &[Signal::SIGTERM, Signal::SIGTERM]] {
+        let open = Open::new();
+        let mut session = long_scan(&open);
+        for signal in signals {
+            // The second one may come when the program has ended.
+            let _ = session.process_mut().signal(*signal);
+        }
+        let ended = session.process().wait().expect("waitable");
+        match ended {
+            WaitStatus::Signaled(_, signal, _) => assert_eq!(signal, signals[0]),
+            WaitStatus::Exited(_, code) => assert_eq!(code, 130),
+            other => panic!("did not end: {other:?}"),
+        }
+        assert!(
+            !settings(&session).0,
+            "{signals:?}: the terminal is as it was"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! What was typed. Each flag's doc comment is its help.
 
+mod live;
 mod services;
 
 use std::ffi::OsString;
@@ -10,16 +11,16 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
-use nishad::output::escape;
 
-use super::Exit;
+use super::config::ConfigArgs;
 use super::destination::OutputArgs;
-use super::progress::say;
+use super::docs::CompletionsArgs;
 use super::report::ReportArgs;
 use super::shard::ShardArg;
 pub(crate) use services::{ServiceArgs, ServicePlan};
 
 use super::values::{chance, duration, memory, patience, rate, sockets};
+use live::LiveArgs;
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
 /// every planned probe ends open, closed, filtered or, with a reason, unscanned.
@@ -165,11 +166,11 @@ pub(crate) struct Args {
     pub(crate) all_addresses: bool,
 
     /// IPv4 only
-    #[arg(short = '4', conflicts_with = "ipv6", help_heading = HOSTS)]
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = HOSTS)]
     pub(crate) ipv4: bool,
 
     /// IPv6 only
-    #[arg(short = '6', help_heading = HOSTS)]
+    #[arg(short = '6', long, help_heading = HOSTS)]
     pub(crate) ipv6: bool,
 
     #[command(flatten)]
@@ -261,11 +262,17 @@ pub(crate) struct Args {
     /// No progress bar; there is none where standard error is no terminal
     #[arg(long, help_heading = RESULTS)]
     pub(crate) no_progress: bool,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 const HOSTS: &str = "Ports and addresses";
-const PACE: &str = "Pace and patience";
-const RESULTS: &str = "Results";
+pub(super) const PACE: &str = "Pace and patience";
+pub(super) const RESULTS: &str = "Results";
 
 const MORE: &str = "\
 Examples:
@@ -279,6 +286,11 @@ Examples:
   nishad report found.ndjson
   nishad -V -p- 192.0.2.7              what answers on the open ports, too
   nishad --shard 1/4 -o 1.ndjson 10.0.0.0/8
+
+Keys during a scan on a terminal:
+  Enter, space   how far it is, and which ports are open so far
+  p              pause, and go on
+  q              end, as by Ctrl-C
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
@@ -294,28 +306,24 @@ impl Args {
     pub(crate) fn is_saved(&self) -> bool {
         self.checkpoint.is_some() || self.resume.is_some()
     }
-}
 
-/// Reads the command line. What ends the program, help or a usage error, is printed here.
-pub(crate) fn parse() -> Result<Args, Exit> {
-    Args::try_parse().map_err(|error| {
-        if !error.use_stderr() {
-            // Help or the version; that nobody reads it is no error.
-            let _ = error.print();
-            return Exit::Complete;
+    /// Whether only the options are to be shown.
+    pub(crate) fn shows_config(&self) -> bool {
+        match &self.command {
+            Some(Command::Report(report)) => report.config.show_config,
+            Some(_) => false,
+            None => self.config.show_config,
         }
-        // Without styles, so that nothing of what was typed reaches the terminal as a command.
-        for line in error.render().to_string().trim_end().lines() {
-            say(format_args!("{}", escape(line)));
-        }
-        Exit::Usage
-    })
+    }
 }
 
 /// What is done other than scanning. A host that has the name of a command is scanned after `--`.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     Report(ReportArgs),
+    Completions(CompletionsArgs),
+    /// Print the manual page: nishad man | man -l -
+    Man,
 }
 
 /// Sets of defaults.

@@ -2,8 +2,13 @@
 
 pub(crate) mod args;
 mod beside;
+pub(crate) mod command;
+mod config;
 pub(crate) mod destination;
+pub(crate) mod docs;
 pub(crate) mod dry;
+pub(crate) mod events;
+pub(crate) mod keys;
 mod outputs;
 pub(crate) mod plan;
 pub(crate) mod progress;
@@ -18,7 +23,10 @@ mod targets;
 mod values;
 mod zone;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use progress::say;
 
 /// How the program ends; `--help` and the README tell what the codes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +43,46 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(match exit {
+impl Exit {
+    /// The code that the system is given.
+    pub(crate) fn code(self) -> u8 {
+        match self {
             Exit::Complete => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Incomplete => 3,
             Exit::Interrupted => signals::INTERRUPTED,
-        })
+        }
+    }
+
+    /// The same in a word, for programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Exit::Complete => "complete",
+            Exit::Failed => "failed",
+            Exit::Usage => "usage",
+            Exit::Incomplete => "incomplete",
+            Exit::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// Prints a whole text to standard output. That nobody reads it is no failure.
+pub(crate) fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            say(format_args!(
+                "error: cannot write to standard output: {error}"
+            ));
+            Exit::Failed
+        }
+        _ => Exit::Complete,
     }
 }

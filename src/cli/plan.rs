@@ -209,6 +209,7 @@ fn key(
         .with("retries", options.retries)
         .with("miss", options.miss)
         .with("exact", options.exact)
+        .with("stop-at-first-open", options.stop_at_first_open)
         .with("order", order)
         .with("show", listed)
 }
@@ -270,6 +271,9 @@ fn targets(args: &Args) -> Result<Targets> {
         targets.add_list(path).map_err(|error| anyhow!(error))?;
     }
     if args.targets.is_empty() && args.lists.is_empty() {
+        if args.live.events {
+            bail!("no TARGET given; see nishad --help");
+        }
         if !io::stdin().is_terminal() {
             bail!("no TARGET given, and no terminal to ask for it; see nishad --help");
         }
@@ -282,6 +286,31 @@ fn targets(args: &Args) -> Result<Targets> {
         }
     }
     Ok(targets)
+}
+
+/// What stands for `--timing`, and the values that other options have by it.
+pub(crate) fn preset(
+    timing: Timing,
+) -> Option<(&'static str, &'static [(&'static str, &'static str)])> {
+    match timing {
+        Timing::Normal => None,
+        Timing::Polite => Some((
+            "--timing polite",
+            &[
+                ("rate", "100/s"),
+                ("max-sockets", "256"),
+                ("host-sockets", "32"),
+            ],
+        )),
+        Timing::Aggressive => Some((
+            "--timing aggressive",
+            &[
+                ("retries", "2"),
+                ("min-rtt-timeout", "10ms"),
+                ("initial-rtt-timeout", "200ms"),
+            ],
+        )),
+    }
 }
 
 fn options(args: &Args) -> Options {
@@ -317,6 +346,7 @@ fn options(args: &Args) -> Options {
             .unwrap_or(preset.initial_rtt_timeout),
         give_up: args.give_up.unwrap_or(preset.give_up),
         exact: args.exact,
+        stop_at_first_open: args.live.stop_at_first_open,
         ..preset
     }
 }
@@ -392,6 +422,24 @@ mod tests {
         assert_eq!(fast.min_rtt_timeout, Duration::from_millis(10));
         let plain = options(&args("nishad h"));
         assert_eq!(format!("{plain:?}"), format!("{:?}", Options::default()));
+    }
+
+    /// The values that are told are those that hold.
+    #[test]
+    fn timings_are_what_is_said_of_them() {
+        for timing in [Timing::Polite, Timing::Aggressive] {
+            let (typed, values) = preset(timing).expect("it sets something");
+            let by_values: String = values
+                .iter()
+                .map(|(name, value)| format!(" --{name} {value}"))
+                .collect();
+            let by_timing = options(&args(&format!("nishad h {typed}")));
+            let by_values = Options {
+                initial_window: by_timing.initial_window,
+                ..options(&args(&format!("nishad h{by_values}")))
+            };
+            assert_eq!(format!("{by_values:?}"), format!("{by_timing:?}"));
+        }
     }
 
     #[test]

@@ -11,8 +11,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, T
 
 use nishad::engine::Progress;
 
+use super::events::{self, Speed};
+
 /// Redraws a second at most.
 const REDRAWS: u8 = 10;
+
+/// Time between two events of progress.
+const EVENT_EVERY: Duration = Duration::from_secs(1);
 
 /// Time over which rates are smoothed.
 const SMOOTHING: Duration = Duration::from_secs(3);
@@ -23,6 +28,8 @@ pub(crate) struct Screen {
     /// What stands behind the bar; drawn with it.
     tail: Arc<Mutex<String>>,
     pace: Pace,
+    /// When programs were told of progress last.
+    told: Option<Instant>,
 }
 
 impl Screen {
@@ -30,23 +37,49 @@ impl Screen {
     /// terminal.
     pub(crate) fn new(wanted: bool, planned: u64, now: Instant) -> Screen {
         let tail = Arc::<Mutex<String>>::default();
+        let wanted = wanted && !events::are_wanted();
         let bar = (wanted && io::stderr().is_terminal()).then(|| {
             let terminal = Box::new(Terminal(Term::buffered_stderr()));
             let target = ProgressDrawTarget::term_like_with_hz(terminal, REDRAWS);
             ProgressBar::with_draw_target(Some(planned), target).with_style(style(&tail))
         });
         let pace = Pace::new(now);
-        Screen { bar, tail, pace }
+        Screen {
+            bar,
+            tail,
+            pace,
+            told: None,
+        }
     }
 
     /// Shows how far the run is.
     pub(crate) fn progress(&mut self, now: Instant, progress: &Progress) {
         self.pace.update(now, progress);
+        if events::are_wanted() && self.tells_programs(now, progress) {
+            self.told = Some(now);
+            events::progress(progress, &self.pace.speed(progress));
+        }
         if let Some(bar) = &self.bar {
             *lock(&self.tail) = self.pace.describe(progress);
             bar.set_length(progress.planned);
             bar.set_position(done(progress));
         }
+    }
+
+    /// Whether an event of progress is due: at the end too.
+    fn tells_programs(&self, now: Instant, progress: &Progress) -> bool {
+        let last = |told: Instant| now.saturating_duration_since(told) < EVENT_EVERY;
+        progress.counts.total() == progress.planned || !self.told.is_some_and(last)
+    }
+
+    /// How far the run is, in words.
+    pub(crate) fn describe(&self, progress: &Progress) -> String {
+        self.pace.describe(progress)
+    }
+
+    /// Whether the run is paused, which is shown.
+    pub(crate) fn set_paused(&mut self, paused: bool) {
+        self.pace.paused = paused;
     }
 
     /// Writes a line.
@@ -138,6 +171,9 @@ fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
 
 /// A line on standard error. That it cannot be written is nothing to stop for.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
+    if events::are_wanted() {
+        return events::said(&text.to_string());
+    }
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -148,6 +184,7 @@ struct Pace {
     done: u64,
     attempts_rate: Option<f64>,
     done_rate: f64,
+    paused: bool,
 }
 
 impl Pace {
@@ -158,6 +195,7 @@ impl Pace {
             done: 0,
             attempts_rate: None,
             done_rate: 0.0,
+            paused: false,
         }
     }
 
@@ -180,16 +218,27 @@ impl Pace {
         (self.last, self.attempts, self.done) = (now, progress.attempts, done);
     }
 
+    fn speed(&self, progress: &Progress) -> Speed {
+        let done = done(progress);
+        Speed {
+            done,
+            rate: self.attempts_rate.unwrap_or(0.0),
+            left: progress.planned.saturating_sub(done) as f64 / self.done_rate,
+            paused: self.paused,
+        }
+    }
+
     /// `45%, 12000/s, 3 s left, 5 open`.
     fn describe(&self, progress: &Progress) -> String {
-        let done = done(progress);
+        let Speed {
+            done, rate, left, ..
+        } = self.speed(progress);
         let share = done as f64 / progress.planned.max(1) as f64;
         // 100% only when it is.
         let percent = (share * 100.0).floor();
-        let rate = self.attempts_rate.unwrap_or(0.0);
-        let left = progress.planned.saturating_sub(done) as f64 / self.done_rate;
+        let paused = if self.paused { "paused, " } else { "" };
         format!(
-            "{percent:.0}%, {rate:.0}/s, {} left, {} open",
+            "{paused}{percent:.0}%, {rate:.0}/s, {} left, {} open",
             time(left),
             progress.counts.open
         )

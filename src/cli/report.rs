@@ -13,6 +13,7 @@ use nishad::report::{Merge, MergeError, Problem, Survey, Weight};
 
 use super::Exit;
 use super::args::{Color, ShowState};
+use super::config::ConfigArgs;
 use super::destination::{Destination, OutputArgs, Wanted};
 use super::outputs::{Outputs, color};
 use super::progress::say;
@@ -46,6 +47,9 @@ pub(crate) struct ReportArgs {
     /// Colour in text; auto: on a terminal, if NO_COLOR is not set
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     color: Color,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 /// Writes the results that `args` name as one. An error is one of this machine: results that cannot

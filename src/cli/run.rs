@@ -14,6 +14,7 @@ use super::Exit;
 use super::args::Args;
 use super::destination::Wanted;
 use super::dry;
+use super::keys::{self, Keys};
 use super::outputs::{Outputs, color};
 use super::plan::Plan;
 use super::progress::{Screen, say};
@@ -74,7 +75,9 @@ pub(crate) fn run(
                 scan = scan.services(budget.bound_services(plan.services));
                 scan = scan.unanswered(view.recorder.unanswered());
             }
-            let ended = view.scan(scan, unresolved, saved, &control);
+            let keys = Keys::listen(signals, &control);
+            let ended = view.scan(scan, unresolved, saved, &control, keys);
+            keys::end();
             view.screen.clear();
             Some(ended)
         }
@@ -166,6 +169,7 @@ impl View {
         unresolved: u64,
         saved: Option<Checkpoint>,
         control: &Control,
+        mut keys: Keys,
     ) -> Result<RunReport, ScanError> {
         if unresolved > 0 {
             let (feeder, feed) = net::feed();
@@ -178,7 +182,14 @@ impl View {
         if let Some(saving) = &self.saving {
             scan = scan.snapshots(saving.every);
         }
-        scan.run(control, &mut |event| self.observe(event))
+        scan.run(control, &mut |event| {
+            match &event {
+                Event::Progress(progress) => keys.answer(&mut self.screen, progress),
+                Event::Report(report) => keys.report(report),
+                Event::Snapshot(_) | Event::Service(_) => {}
+            }
+            self.observe(event)
+        })
     }
 
     fn observe(&mut self, event: Event) -> ControlFlow<()> {

@@ -276,6 +276,7 @@ impl Driver {
         if self.snapshots.is_some() && !self.scanner.is_ending() {
             self.save(observe);
         }
+        self.tell(Event::Progress(self.scanner.progress()), observe);
         self.done = true;
     }
 

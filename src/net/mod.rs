@@ -52,7 +52,7 @@ pub use talks::HOST_TALKS;
 pub enum Event {
     /// A verdict, a complete host or a note.
     Report(Report),
-    /// How far the run is; ten times a second at most.
+    /// How far the run is; ten times a second at most, and at its end.
     Progress(Progress),
     /// The run at this moment, where [`Scan::snapshots`] asked for it: all that was reported before
     /// is in it, and nothing else.

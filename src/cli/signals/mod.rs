@@ -21,22 +21,47 @@ use nishad::net::Control;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// The handlers' flags.
+#[derive(Clone, Debug)]
 pub(crate) struct Signals {
     /// The next signal ends the program.
     deadly: Arc<AtomicBool>,
     /// The scan is to end.
     cancel: Arc<AtomicBool>,
+    #[cfg(unix)]
+    setters: system::Setters,
 }
 
 impl Signals {
     /// Installs the handlers; until [`scanning`](Self::scanning) a signal ends the program at once.
     pub(crate) fn install() -> io::Result<Signals> {
-        let signals = Signals {
-            deadly: Arc::new(AtomicBool::new(true)),
-            cancel: Arc::new(AtomicBool::new(false)),
-        };
-        system::install(&signals.deadly, &signals.cancel)?;
-        Ok(signals)
+        let deadly = Arc::new(AtomicBool::new(true));
+        let cancel = Arc::new(AtomicBool::new(false));
+        let setters = system::install(&deadly, &cancel)?;
+        #[cfg(windows)]
+        let () = setters;
+        Ok(Signals {
+            deadly,
+            cancel,
+            #[cfg(unix)]
+            setters,
+        })
+    }
+
+    /// From now on the first signal does not make the second one deadly by itself: whoever has
+    /// something to do between them calls [`make_deadly`](Self::make_deadly).
+    #[cfg(unix)]
+    pub(crate) fn hand_over(&self) {
+        self.setters.remove();
+    }
+
+    /// The next signal ends the program at once.
+    pub(crate) fn make_deadly(&self) {
+        self.deadly.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the scan as a first signal does.
+    pub(crate) fn end_scan(&self) {
+        self.cancel.store(true, Ordering::SeqCst);
     }
 
     /// From now on the first signal only ends the scan that is controlled by what is returned.
