@@ -73,16 +73,13 @@ fn scan_until(
 ) -> Scanned {
     let planned = space.planned();
     let (mut ports, mut bulk, mut hosts) = (Vec::new(), Vec::new(), 0);
-    let run = scan(space, options, &Arc::default(), &mut |event| {
+    let run = scan(space, options, &Control::default(), &mut |event| {
         let enough = enough(&event);
         match event {
             Event::Report(Report::Port(port)) => ports.push(port),
             Event::Report(Report::Bulk(report)) => bulk.push((report.verdict.reason, report.ports)),
             Event::Report(Report::Host(_)) => hosts += 1,
-            Event::Report(Report::Note(_))
-            | Event::Progress(_)
-            | Event::Snapshot(_)
-            | Event::Service(_) => (),
+            _ => (),
         }
         if enough {
             ControlFlow::Break(())

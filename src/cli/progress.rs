@@ -28,7 +28,8 @@ pub(crate) struct Screen {
     /// What stands behind the bar; drawn with it.
     tail: Arc<Mutex<String>>,
     pace: Pace,
-    /// When programs were told of progress last.
+    /// Whether programs are told of progress, and when they were last.
+    tells: bool,
     told: Option<Instant>,
 }
 
@@ -37,6 +38,7 @@ impl Screen {
     /// terminal.
     pub(crate) fn new(wanted: bool, planned: u64, now: Instant) -> Screen {
         let tail = Arc::<Mutex<String>>::default();
+        let tells = wanted && events::are_wanted();
         let wanted = wanted && !events::are_wanted();
         let bar = (wanted && io::stderr().is_terminal()).then(|| {
             let terminal = Box::new(Terminal(Term::buffered_stderr()));
@@ -48,6 +50,7 @@ impl Screen {
             bar,
             tail,
             pace,
+            tells,
             told: None,
         }
     }
@@ -55,7 +58,7 @@ impl Screen {
     /// Shows how far the run is.
     pub(crate) fn progress(&mut self, now: Instant, progress: &Progress) {
         self.pace.update(now, progress);
-        if events::are_wanted() && self.tells_programs(now, progress) {
+        if self.tells && self.tells_programs(now, progress) {
             self.told = Some(now);
             events::progress(progress, &self.pace.speed(progress));
         }
@@ -236,11 +239,13 @@ impl Pace {
         let share = done as f64 / progress.planned.max(1) as f64;
         // 100% only when it is.
         let percent = (share * 100.0).floor();
-        let paused = if self.paused { "paused, " } else { "" };
+        let open = progress.counts.open;
+        if self.paused {
+            return format!("paused, {percent:.0}%, {open} open");
+        }
         format!(
-            "{paused}{percent:.0}%, {rate:.0}/s, {} left, {} open",
-            time(left),
-            progress.counts.open
+            "{percent:.0}%, {rate:.0}/s, {} left, {open} open",
+            time(left)
         )
     }
 }

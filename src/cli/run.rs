@@ -186,7 +186,7 @@ impl View {
             match &event {
                 Event::Progress(progress) => keys.answer(&mut self.screen, progress),
                 Event::Report(report) => keys.report(report),
-                Event::Snapshot(_) | Event::Service(_) => {}
+                _ => {}
             }
             self.observe(event)
         })
@@ -223,9 +223,11 @@ impl View {
                 match report {
                     Report::Port(port) => port.verdict.state() == State::Open,
                     Report::Host(_) => true,
-                    Report::Bulk(_) | Report::Note(_) => false,
+                    _ => false,
                 }
             }
+            // Nothing that was asked for.
+            _ => false,
         };
         self.flush(urgent);
     }

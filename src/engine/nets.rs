@@ -23,7 +23,7 @@ const MOST: usize = 16_384;
 /// How late an attempt may be without the rest being shifted: what a timer of 1 ms and a busy turn
 /// of the loop cost.
 const CATCH_UP: Duration = Duration::from_millis(2);
-/// When to ask again where there is no room for a network.
+/// When to ask again where there is no room for a network, or during a pause.
 const NO_ROOM: Duration = Duration::from_millis(100);
 /// Attempts a second from which on such lateness is made up for; below, it is little of an interval.
 const CATCH_UP_FROM: f64 = 50.0;
@@ -213,6 +213,9 @@ impl Scanner {
     /// # Errors
     /// That moment, after `now`.
     pub fn admit(&mut self, target: &Target, now: Instant) -> Result<(), Instant> {
+        if self.paused.is_some() {
+            return Err(now + NO_ROOM);
+        }
         if let Some(at) = self.run.wait_until(now) {
             return Err(at);
         }

@@ -7,6 +7,7 @@ use crate::target::{PortSet, Target};
 
 /// One thing to tell. Ports come as they are found, a host after the last of its ports.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Report {
     /// A port has its verdict. Every planned probe of a host that was begun is reported exactly
     /// once, here or in a [`BulkReport`]; hosts that were never begun are only counted.
@@ -88,6 +89,7 @@ pub struct Progress {
 
 /// What the engine decided or met. `Display` is one line without a line break.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Note {
     /// A resource of this machine ran out; the scan goes on within what there is.
     LocalFault {
@@ -170,6 +172,7 @@ pub enum Note {
 
 /// A resource of this machine that ran out or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LocalFault {
     /// No descriptor left for the process (EMFILE).
     ProcessDescriptors,

@@ -85,6 +85,7 @@ pub struct HostSnapshot {
 
 /// Why a run cannot be gone on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// It is of another run: more hosts or ports than there are.
     #[error("it belongs to a run with other hosts or ports")]

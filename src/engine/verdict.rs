@@ -42,6 +42,7 @@ impl State {
 /// Why a port has its state. Each reason belongs to exactly one [`State`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Reason {
     /// Open: the handshake completed.
     SynAck,

@@ -49,6 +49,7 @@ pub use talks::HOST_TALKS;
 
 /// What a running scan hands to its user.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
     /// A verdict, a complete host or a note.
     Report(Report),
@@ -97,6 +98,7 @@ impl Services {
 
 /// The end of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunReport {
     /// All probes by state; their sum is what was planned.
     pub counts: Counts,
@@ -114,6 +116,7 @@ pub struct RunReport {
 
 /// What keeps a scan from starting or going on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScanError {
     /// The system's event queue cannot be made or polled.
     #[error("cannot use the system's event queue: {0}")]

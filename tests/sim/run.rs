@@ -456,6 +456,7 @@ impl Driver {
             }
             Report::Host(host) => self.out.hosts.push(host),
             Report::Note(note) => self.out.notes.push((at, note)),
+            other => panic!("unknown: {other:?}"),
         }
     }
 

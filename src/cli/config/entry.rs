@@ -160,6 +160,14 @@ impl Entry {
         let text = error.render().to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text);
         let said = text.split("\n\nFor more").next().unwrap_or(text);
+        // The place names the option.
+        let said = match said.split_once(" for '--").and_then(|(before, rest)| {
+            let (_, after) = rest.split_once('\'')?;
+            Some(format!("{before}{after}"))
+        }) {
+            Some(short) => short,
+            None => said.into(),
+        };
         let words: Vec<&str> = said.split_whitespace().collect();
         Err(format!("{}: {}", self.place(), escape(&words.join(" "))))
     }
