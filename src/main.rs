@@ -43,19 +43,23 @@ fn scan(args: &Args, signals: &Signals) -> Result<Exit> {
         if dry && wanted.len() > 1 {
             anyhow::bail!("--dry-run and --list print to one place; give -o once");
         }
+        if dry && args.audit.is_wanted() {
+            anyhow::bail!("--dry-run and --list scan nothing that could be audited");
+        }
+        let against = args.audit.read()?;
         let plan = cli::plan::plan(args, saved.as_ref())?;
         if let Some(saved) = &saved {
             cli::saving::check(args, saved, &plan)?;
         }
-        Ok((plan, wanted, saved))
+        Ok((plan, wanted, against, saved))
     });
-    let (plan, wanted, saved) = match planned {
+    let (plan, wanted, against, saved) = match planned {
         Ok(planned) => planned,
         Err(error) => return Ok(fail(Exit::Usage, &format!("{error:#}"))),
     };
     match &wanted[..] {
         [one] if dry => cli::dry::run(args, plan, one),
-        all => cli::run::run(args, plan, all, saved, signals),
+        all => cli::run::run(args, plan, (all, against), saved, signals),
     }
 }
 

@@ -17,8 +17,11 @@ use nix::unistd::Pid;
 mod lab;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/readme.rs"]
+mod readme;
 
 use lab::Lab;
+use readme::readme;
 
 /// What the examples scan, and what is open there.
 const NETWORK: &str = "192.0.2.0/24";
@@ -194,27 +197,8 @@ fn check(output: &Output) {
     assert!(!errors.contains("missing"), "{all}");
 }
 
-fn readme() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    fs::read_to_string(path).expect("readable")
-}
-
-/// The one example of the README for this test with `part` in it.
 fn example(part: &str) -> String {
-    let readme = readme();
-    let marked = readme.split("<!-- tests/shards.rs").skip(1);
-    let block = |text: &str| {
-        let (_, fenced) = text.split_once("```").expect("a block follows");
-        let (_, code) = fenced.split_once('\n').expect("lines");
-        let (code, _) = code.split_once("```").expect("its end");
-        code.to_string()
-    };
-    let mut found: Vec<_> = marked
-        .map(block)
-        .filter(|code| code.contains(part))
-        .collect();
-    assert_eq!(found.len(), 1, "examples with {part}: {found:?}");
-    found.remove(0)
+    readme::example("tests/shards.rs", part)
 }
 
 /// Where an example runs: a namespace whose only network is this machine's, and an empty directory.

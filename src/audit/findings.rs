@@ -23,6 +23,10 @@ pub struct Audit {
     pub policy: Option<Checked>,
     /// Whether the result that was audited is itself incomplete, and so never clean.
     pub incomplete: bool,
+    /// When the run that was audited began.
+    pub started: Timestamp,
+    /// Seconds it took.
+    pub elapsed_s: f64,
 }
 
 /// A comparison with an earlier result.
@@ -157,6 +161,11 @@ impl Audit {
         self.parts().map(|findings| findings.count(kind)).sum()
     }
 
+    /// How many findings there are that are not listed.
+    pub fn not_listed(&self) -> u64 {
+        self.parts().map(Findings::not_listed).sum()
+    }
+
     fn parts(&self) -> impl Iterator<Item = &Findings> {
         let baseline = self.baseline.iter().map(|compared| &compared.findings);
         baseline.chain(self.policy.iter().map(|checked| &checked.findings))
@@ -173,9 +182,17 @@ impl Findings {
         }
     }
 
-    /// Puts them in order.
+    /// Puts them in order, each once: a host that was scanned twice under two names has them twice.
     pub fn sort(&mut self) {
         self.list.sort_by(|a, b| a.place().cmp(&b.place()));
+        let counts = &mut self.counts;
+        self.list.dedup_by(|a, b| {
+            let same = a == b;
+            if let (true, Some(count)) = (same, counts.get_mut(&a.kind)) {
+                *count -= 1;
+            }
+            same
+        });
     }
 
     /// The findings that are kept.
@@ -210,6 +227,15 @@ impl Finding {
         }
     }
 
+    /// The same about `ports` of its host, one or several.
+    pub(super) fn on(mut self, ports: PortSet) -> Finding {
+        match (ports.len(), ports.nth(0)) {
+            (1, only) => self.port = only,
+            _ => self.ports = Some(ports),
+        }
+        self
+    }
+
     /// What findings are ordered by; what is of no host comes last.
     fn place(&self) -> impl Ord + '_ {
         let host = self.host.as_ref();
@@ -233,12 +259,40 @@ impl fmt::Display for Finding {
             if let Some(name) = &host.name {
                 write!(f, " ({})", escape(name))?;
             }
-            if let Some(port) = self.port {
-                write!(f, " port {port}")?;
-            }
-            f.write_str(": ")?;
+            f.write_str(match (self.port, &self.ports) {
+                (None, None) => ": ",
+                _ => " ",
+            })?;
+        }
+        match (self.port, &self.ports) {
+            (Some(port), _) => write!(f, "port {port}: ")?,
+            (None, Some(ports)) => write!(f, "ports {}: ", Brief(ports))?,
+            (None, None) => {}
         }
         f.write_str(&self.message)
+    }
+}
+
+/// Ports as text of a bounded length.
+struct Brief<'a>(&'a PortSet);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Ranges told one by one.
+        const TOLD: usize = 12;
+        let mut told = 0;
+        for (index, (first, last)) in self.0.ranges().take(TOLD).enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{first}")?;
+            if last > first {
+                write!(f, "-{last}")?;
+            }
+            told += u32::from(last - first) + 1;
+        }
+        match self.0.len() - told {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -257,6 +311,30 @@ impl Kind {
         Kind::Excepted,
         Kind::Unclear,
     ];
+
+    /// Those of a comparison.
+    pub const BASELINE: [Kind; 6] = [
+        Kind::Opened,
+        Kind::Closed,
+        Kind::Changed,
+        Kind::HostAppeared,
+        Kind::HostGone,
+        Kind::NotComparable,
+    ];
+
+    /// Those of a policy.
+    pub const POLICY: [Kind; 5] = [
+        Kind::RequiredMissing,
+        Kind::ForbiddenOpen,
+        Kind::NotAllowed,
+        Kind::Excepted,
+        Kind::Unclear,
+    ];
+
+    /// Whether it comes from a comparison, else from a policy.
+    pub fn is_of_baseline(self) -> bool {
+        Kind::BASELINE.contains(&self)
+    }
 
     /// The name used by every output format.
     pub fn as_str(self) -> &'static str {
@@ -334,97 +412,4 @@ impl fmt::Display for RuleRef {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn finding(kind: Kind, host: Option<&str>, port: Option<u16>) -> Finding {
-        Finding {
-            host: host.map(|addr| Target::new(addr.parse().expect("an address"))),
-            port,
-            ..Finding::new(kind, "it is so".into())
-        }
-    }
-
-    fn audit(kinds: &[Kind]) -> Audit {
-        let mut findings = Findings::default();
-        for kind in kinds {
-            findings.add(finding(*kind, None, None));
-        }
-        Audit {
-            policy: Some(Checked {
-                findings,
-                ..Checked::default()
-            }),
-            ..Audit::default()
-        }
-    }
-
-    #[test]
-    fn what_failed_goes_before_what_is_unknown() {
-        assert_eq!(audit(&[]).outcome(), Outcome::Clean);
-        assert_eq!(audit(&[Kind::Excepted]).outcome(), Outcome::Clean);
-        let both = [Kind::Unclear, Kind::NotAllowed];
-        assert_eq!(audit(&both).outcome(), Outcome::Failed);
-        assert_eq!(audit(&both[..1]).outcome(), Outcome::Incomplete);
-        let incomplete = Audit {
-            incomplete: true,
-            ..audit(&[Kind::Excepted])
-        };
-        assert_eq!(incomplete.outcome(), Outcome::Incomplete);
-    }
-
-    #[test]
-    fn findings_are_sorted_by_kind_address_and_port() {
-        let mut findings = Findings::default();
-        for (kind, host, port) in [
-            (Kind::Closed, Some("10.0.0.1"), Some(1)),
-            (Kind::Opened, None, None),
-            (Kind::Opened, Some("2001:db8::1"), Some(1)),
-            (Kind::Opened, Some("10.0.0.10"), Some(22)),
-            (Kind::Opened, Some("10.0.0.9"), Some(443)),
-            (Kind::Opened, Some("10.0.0.9"), Some(80)),
-        ] {
-            findings.add(finding(kind, host, port));
-        }
-        findings.sort();
-        let lines = findings.list().iter().map(Finding::to_string);
-        let wanted = [
-            "10.0.0.9 port 80: it is so",
-            "10.0.0.9 port 443: it is so",
-            "10.0.0.10 port 22: it is so",
-            "2001:db8::1 port 1: it is so",
-            "it is so",
-            "10.0.0.1 port 1: it is so",
-        ];
-        assert_eq!(lines.collect::<Vec<_>>(), wanted);
-    }
-
-    #[test]
-    fn what_is_too_much_is_counted() {
-        let mut findings = Findings::default();
-        for _ in 0..LISTED + 5 {
-            findings.add(finding(Kind::Opened, None, None));
-        }
-        findings.add(finding(Kind::Closed, None, None));
-        assert_eq!(findings.count(Kind::Opened), LISTED + 5);
-        assert_eq!(
-            (findings.list().len() as u64, findings.not_listed()),
-            (LISTED + 1, 5)
-        );
-    }
-
-    #[test]
-    fn what_is_from_outside_is_escaped() {
-        let rule = RuleRef {
-            file: "p\u{202e}.toml".into(),
-            line: 9,
-            name: None,
-            comment: Some("old\x1b[2J".into()),
-            until: None,
-        };
-        assert_eq!(rule.to_string(), "p\\u{202e}.toml:9: old\\u{1b}[2J");
-        let mut named = finding(Kind::Opened, Some("10.0.0.1"), Some(22));
-        named.host.as_mut().expect("set").name = Some("a\nb".into());
-        assert_eq!(named.to_string(), "10.0.0.1 (a\\u{a}b) port 22: it is so");
-    }
-}
+mod tests;

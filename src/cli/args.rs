@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
 
+use super::audit::AuditArgs;
 use super::config::ConfigArgs;
 use super::destination::OutputArgs;
 use super::docs::CompletionsArgs;
@@ -176,6 +177,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) outputs: OutputArgs,
 
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
+
     /// List ports in these states too: closed, filtered, unscanned, all
     ///
     /// Open ports are always listed, those of a host that accepts every connection only with
@@ -294,11 +298,12 @@ Keys during a scan on a terminal:
 
 Exit codes:
   0    every planned probe has its verdict: open, closed or filtered
-  1    the results could not be written, or the system refused the event queue
+  1    an audit (--baseline, --expect) found something; or the results could not
+       be written, or the system refused the event queue
   2    wrong usage, or a target that cannot be read or resolved; others are
        scanned, and the wrong ones (the first 10) are named again at the end
-  3    incomplete: something is unscanned, or nobody reads the results; of
-       report: a shard is missing, incomplete or there twice
+  3    incomplete: something is unscanned, or nobody reads the results; an audit
+       could not tell; of report: a shard is missing, incomplete or there twice
   130  interrupted by Ctrl-C or SIGTERM; what is known is printed";
 
 impl Args {
@@ -320,7 +325,7 @@ impl Args {
 /// What is done other than scanning. A host that has the name of a command is scanned after `--`.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    Report(ReportArgs),
+    Report(Box<ReportArgs>),
     Completions(CompletionsArgs),
     /// Print the manual page: nishad man | man -l -
     Man,

@@ -1,6 +1,7 @@
 //! The program: what was typed, what it means, and how a run is shown.
 
 pub(crate) mod args;
+mod audit;
 mod beside;
 pub(crate) mod command;
 mod config;
@@ -33,7 +34,8 @@ use progress::say;
 pub(crate) enum Exit {
     /// Every planned probe has its verdict.
     Complete,
-    /// The results could not be written, or the system refused what a scan needs.
+    /// An audit found something, the results could not be written, or the system refused what a scan
+    /// needs.
     Failed,
     /// Wrong usage, or a target that cannot be read or resolved.
     Usage,

@@ -9,7 +9,9 @@ use nishad::checkpoint::SavedOutput;
 use nishad::output::ndjson::{HostLine, Line};
 use nishad::output::{Format, Output, Record, Show, TextOptions};
 
+use super::Exit;
 use super::args::Color;
+use super::audit::Auditing;
 use super::destination::Wanted;
 use super::progress::Screen;
 use super::sink::{How, Sink};
@@ -24,6 +26,7 @@ pub(crate) struct Outputs {
     closed: bool,
     /// Whether open ports are listed whatever the host.
     all_open: bool,
+    audit: Auditing,
 }
 
 struct Document {
@@ -60,11 +63,29 @@ impl Outputs {
             failed: false,
             closed: false,
             all_open: show.is_explicit(),
+            audit: Auditing::default(),
         })
+    }
+
+    /// Has the results audited on their way.
+    pub(crate) fn audit(&mut self, audit: Auditing) {
+        self.audit = audit;
+    }
+
+    /// The exit code of the audit, if it is not clean.
+    pub(crate) fn audited(&self) -> Option<Exit> {
+        self.audit.exit()
     }
 
     /// Writes what `record` adds.
     pub(crate) fn record(&mut self, record: &Record<'_>) {
+        if let Some(audit) = self.audit.record(record) {
+            self.write(&Record::Audit(&audit));
+        }
+        self.write(record);
+    }
+
+    fn write(&mut self, record: &Record<'_>) {
         self.each(|document| document.output.record(&mut document.sink, record));
         if let Record::Line(Line::Host(host)) = record {
             self.tell_wall(host);

@@ -13,6 +13,7 @@ use nishad::report::{Merge, MergeError, Problem, Survey, Weight};
 
 use super::Exit;
 use super::args::{Color, ShowState};
+use super::audit::{AuditArgs, Auditing};
 use super::config::ConfigArgs;
 use super::destination::{Destination, OutputArgs, Wanted};
 use super::outputs::{Outputs, color};
@@ -33,6 +34,9 @@ pub(crate) struct ReportArgs {
 
     #[command(flatten)]
     outputs: OutputArgs,
+
+    #[command(flatten)]
+    audit: AuditArgs,
 
     /// List ports in these states [default: those saved]
     ///
@@ -55,8 +59,9 @@ pub(crate) struct ReportArgs {
 /// Writes the results that `args` name as one. An error is one of this machine: results that cannot
 /// be written.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
-    let wanted = match wanted(args) {
-        Ok(wanted) => wanted,
+    let asked = wanted(args).and_then(|wanted| Ok((wanted, args.audit.read()?)));
+    let (wanted, against) = match asked {
+        Ok(asked) => asked,
         Err(error) => {
             say(format_args!("error: {error:#}"));
             return Ok(Exit::Usage);
@@ -103,6 +108,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
             zone: zone::local(),
         }
     })?;
+    let doubted = merge.problems().iter().map(Problem::weight).max() > Some(Weight::Note);
+    outputs.audit(Auditing::new(against, doubted));
     let open = |index: usize| match &mut inputs[index] {
         Ok(input) => input.read(),
         // It was not surveyed, and so nothing of it is used.
@@ -132,6 +139,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     let problems = merge.problems().iter().chain(&more);
     Ok(match problems.map(Problem::weight).max() {
         Some(Weight::Wrong) => Exit::Usage,
+        _ if outputs.audited() == Some(Exit::Failed) => Exit::Failed,
+        _ if outputs.audited().is_some() => Exit::Incomplete,
         _ if outputs.closed() => Exit::Incomplete,
         Some(Weight::Incomplete) => Exit::Incomplete,
         Some(Weight::Note) | None => Exit::Complete,
@@ -140,7 +149,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
 
 /// The outputs that are meant. An error is one of usage.
 fn wanted(args: &ReportArgs) -> Result<Vec<Wanted>> {
-    let wanted = args.outputs.wanted()?;
+    let wanted = args.audit.wanted(&args.outputs)?;
     for Wanted { to, .. } in &wanted {
         if let Destination::File(path) = to
             && args.files.iter().any(|file| is_same(file, path))

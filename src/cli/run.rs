@@ -12,6 +12,7 @@ use nishad::output::{About, Clock, Recorder, Run, TextOptions};
 
 use super::Exit;
 use super::args::Args;
+use super::audit::{Against, Auditing};
 use super::destination::Wanted;
 use super::dry;
 use super::keys::{self, Keys};
@@ -23,16 +24,17 @@ use super::signals::Signals;
 use super::targets::{Bad, Names};
 use super::zone;
 
-/// Scans what `plan` says, with the outputs that are `wanted`. An error is one of this machine: results
+/// Scans what `plan` says, with the outputs that are `wanted` and held `against` that. An error is one of this machine: results
 /// that cannot be written, or a scan that cannot be made.
 pub(crate) fn run(
     args: &Args,
     mut plan: Plan,
-    wanted: &[Wanted],
+    (wanted, against): (&[Wanted], Against),
     saved: Option<Checkpoint>,
     signals: &Signals,
 ) -> Result<Exit> {
-    let outputs = open(args, &plan, wanted, saved.as_ref())?;
+    let mut outputs = open(args, &plan, wanted, saved.as_ref())?;
+    outputs.audit(Auditing::new(against, false));
     let unresolved = plan.names.pending();
     let budget = prepare(args, &mut plan);
     if !args.quiet && dry::is_large(&plan) {
@@ -116,7 +118,8 @@ pub(crate) fn run(
     Ok(match () {
         () if signals.came() && !complete => Exit::Interrupted,
         () if view.bad.count() > 0 => Exit::Usage,
-        () if !complete => Exit::Incomplete,
+        () if view.outputs.audited() == Some(Exit::Failed) => Exit::Failed,
+        () if !complete || view.outputs.audited().is_some() => Exit::Incomplete,
         () => Exit::Complete,
     })
 }

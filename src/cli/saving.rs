@@ -22,12 +22,18 @@ const EVERY: Duration = Duration::from_secs(5);
 /// The outputs that are wanted, and what `--resume` names. Both are checked against each other and
 /// against what is there; an error is one of usage.
 pub(crate) fn read(args: &Args) -> Result<(Vec<Wanted>, Option<Checkpoint>)> {
-    let wanted = args.outputs.wanted()?;
+    let wanted = args.audit.wanted(&args.outputs)?;
     if let Some(path) = args.checkpoint.as_ref().or(args.resume.as_ref()) {
         let flag = match args.resume {
             Some(_) => "--resume",
             None => "--checkpoint",
         };
+        if args.audit.is_wanted() {
+            bail!(
+                "{flag} cannot go with --baseline and --expect, which need the whole run; save it as \
+                 ndjson and audit that: nishad report FILE --expect POLICY"
+            );
+        }
         check_outputs(flag, path, &wanted)?;
     }
     let Some(path) = &args.resume else {

@@ -28,7 +28,7 @@ pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         Record::Line(Line::Port(_)) | Record::Bulk { .. } => {
             record.ports(&mut |port| port_row(out, port))
         }
-        Record::Line(_) | Record::Again(_) => Ok(()),
+        Record::Line(_) | Record::Again(_) | Record::Audit(_) => Ok(()),
     }
 }
 

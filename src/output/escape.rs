@@ -35,14 +35,14 @@ impl fmt::Display for Escaped<'_> {
 
 /// Whether `c` can move the cursor, change what a line seems to say, or hide in it: controls, line
 /// and paragraph separators, bidirectional marks and overrides (UAX 9), zero-width characters,
-/// tags, interlinear annotation, variation selectors.
+/// tags, interlinear annotation, variation selectors. Noncharacters, too, which XML cannot have.
 pub(super) fn is_dangerous(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
 

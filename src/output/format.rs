@@ -13,11 +13,22 @@ pub enum Format {
     Csv,
     /// `ip:port` for each open port.
     List,
+    /// The findings of an audit, as JUnit XML.
+    Junit,
+    /// The findings of an audit, as SARIF 2.1.0.
+    Sarif,
 }
 
 impl Format {
     /// All of them, in the order in which help lists them.
-    pub const ALL: [Format; 4] = [Format::Text, Format::Ndjson, Format::Csv, Format::List];
+    pub const ALL: [Format; 6] = [
+        Format::Text,
+        Format::Ndjson,
+        Format::Csv,
+        Format::List,
+        Format::Junit,
+        Format::Sarif,
+    ];
 
     /// As it is typed.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +37,8 @@ impl Format {
             Format::Ndjson => "ndjson",
             Format::Csv => "csv",
             Format::List => "list",
+            Format::Junit => "junit",
+            Format::Sarif => "sarif",
         }
     }
 
@@ -44,8 +57,14 @@ impl Format {
             "ndjson" | "jsonl" => Format::Ndjson,
             "csv" => Format::Csv,
             "list" => Format::List,
+            "sarif" => Format::Sarif,
             _ => return None,
         })
+    }
+
+    /// Whether it has nothing but the findings of an audit.
+    pub fn is_of_audit(self) -> bool {
+        matches!(self, Format::Junit | Format::Sarif)
     }
 
     /// Whether each line stands by itself, so that what is written is of use at any moment. The

@@ -16,7 +16,7 @@ pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     };
     match record {
         Record::Line(Line::Port(_)) | Record::Bulk { .. } => record.ports(&mut line),
-        Record::Line(_) | Record::Again(_) => Ok(()),
+        Record::Line(_) | Record::Again(_) | Record::Audit(_) => Ok(()),
     }
 }
 

@@ -10,12 +10,14 @@ mod csv;
 mod escape;
 mod format;
 mod held;
+mod junit;
 mod list;
 #[cfg(test)]
 mod made;
 pub mod ndjson;
 mod pending;
 mod recorder;
+mod sarif;
 mod tally;
 mod text;
 
@@ -45,6 +47,10 @@ pub enum Output {
     Csv,
     /// For other tools: `ip:port` of each open port.
     List,
+    /// For CI systems: findings as tests.
+    Junit,
+    /// For CI systems: findings as results of an analysis.
+    Sarif,
 }
 
 impl Output {
@@ -55,6 +61,8 @@ impl Output {
             Format::Ndjson => Output::Ndjson,
             Format::Csv => Output::Csv,
             Format::List => Output::List,
+            Format::Junit => Output::Junit,
+            Format::Sarif => Output::Sarif,
         }
     }
 
@@ -65,6 +73,8 @@ impl Output {
             Output::Ndjson => Format::Ndjson,
             Output::Csv => Format::Csv,
             Output::List => Format::List,
+            Output::Junit => Format::Junit,
+            Output::Sarif => Format::Sarif,
         }
     }
 
@@ -75,6 +85,8 @@ impl Output {
             Output::Ndjson => ndjson::write(out, record),
             Output::Csv => csv::write(out, record),
             Output::List => list::write(out, record),
+            Output::Junit => junit::write(out, record),
+            Output::Sarif => sarif::write(out, record),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! there; what does not apply is `null`. Beyond what JSON asks for, characters that could drive a
 //! terminal are written as `\u` escapes, which any JSON reader undoes.
 
+mod audit;
 mod lines;
 mod service_field;
 
@@ -14,10 +15,10 @@ use crate::service;
 use crate::target::PortSet;
 
 pub(super) use lines::milliseconds;
-pub(crate) use lines::time;
 pub use lines::{
     Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine, seconds,
 };
+pub(crate) use lines::{time, write_json};
 
 pub use service_field::ServiceField;
 
@@ -30,6 +31,7 @@ pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     match record {
         Record::Line(line) => line.write(out),
         Record::Bulk { like, ports } => bulk(out, like, ports),
+        Record::Audit(audit) => audit::write(out, audit),
         Record::Again(_) => Ok(()),
     }
 }

@@ -17,6 +17,7 @@ use super::ndjson::{
 use super::pending::{Pending, PendingHost, PendingPort};
 use super::tally::Tally;
 use super::{Clock, Run, SCHEMA, Show};
+use crate::audit::Audit;
 use crate::engine::{BulkReport, HostReport, Note, PortReport, Report, State, Verdict};
 use crate::service::{self, Service};
 use crate::target::{Dealt, PortSet, RunKey, Shard, Target, TargetSpace};
@@ -39,6 +40,8 @@ pub enum Record<'a> {
     /// A port that has had its line, in another part of saved results: it is there once more where a
     /// host is written as a whole.
     Again(PortLine<'a>),
+    /// What came of an audit, before the run line.
+    Audit(&'a Audit),
 }
 
 impl Record<'_> {
@@ -47,7 +50,7 @@ impl Record<'_> {
     pub fn ports(&self, each: &mut impl FnMut(&PortLine<'_>) -> io::Result<()>) -> io::Result<()> {
         match self {
             Record::Line(Line::Port(line)) | Record::Again(line) => each(line),
-            Record::Line(_) => Ok(()),
+            Record::Line(_) | Record::Audit(_) => Ok(()),
             Record::Bulk { like, ports } => {
                 let mut line = like.clone();
                 let mut names = service::names();

@@ -5,6 +5,7 @@
 //! those without an open, a closed or a listed port get no block but are summed at the end.
 
 mod answers;
+mod audit;
 mod words;
 
 use std::fmt::{self, Write as _};
@@ -54,6 +55,8 @@ pub struct Text {
     /// Hosts without a block, and why their ports are what they are.
     unlisted: u64,
     unlisted_tally: Tally,
+    /// What is to stand at the end.
+    audit: Option<String>,
 }
 
 impl Text {
@@ -70,6 +73,7 @@ impl Text {
             ports: 0,
             unlisted: 0,
             unlisted_tally: Tally::default(),
+            audit: None,
         }
     }
 
@@ -79,6 +83,10 @@ impl Text {
             Record::Line(Line::Start(start)) => self.begin(start),
             Record::Line(Line::Host(host)) => return self.host(out, host),
             Record::Line(Line::Run(run)) => return self.finish(out, run),
+            Record::Audit(audit) => {
+                let TextOptions { zone, color, .. } = &self.options;
+                self.audit = Some(audit::block(audit, zone, *color));
+            }
             other => self.held.add(other),
         }
         Ok(())
@@ -91,15 +99,18 @@ impl Text {
         self.merged = start.shard.is_none() && start.key.shards.is_some();
     }
 
-    /// Writes the sums of a run of several hosts, or of a shard.
+    /// Writes the sums of a run of several hosts, or of a shard, and what came of an audit.
     fn finish(&mut self, out: &mut impl Write, run: &RunLine) -> io::Result<()> {
         let alone = run.hosts == 1 && self.blocks == 1 && self.part.is_none();
-        if alone && self.ports == run.planned && run.targets_failed == 0 {
-            return Ok(());
-        }
         let mut text = String::new();
-        // Writing to a String does not fail.
-        let _ = self.run_block(&mut text, run);
+        if !alone || self.ports != run.planned || run.targets_failed > 0 {
+            // Writing to a String does not fail.
+            let _ = self.run_block(&mut text, run);
+        }
+        if let Some(audit) = self.audit.take() {
+            text += "\n";
+            text += &audit;
+        }
         out.write_all(text.as_bytes())
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use crate::engine::Counts;
 use crate::output::escape;
 use crate::output::ndjson::{CountFields, Line, SCHEMA};
-use crate::target::Shard;
+use crate::target::{PortSet, Shard};
 
 /// Longest line read, in bytes. A command line, the longest thing in one, has at most 2 MiB on
 /// Linux, each byte of which may be written as six.
@@ -145,6 +145,12 @@ fn check(line: &Line) -> Result<(), String> {
                     .map_err(|error| error.to_string())?;
                 let shards = start.key.shards.unwrap_or(0);
                 check_number("shard.count", shard.count.into(), shards.into())?;
+            }
+            if let Some(ports) = &start.ports {
+                let ports = PortSet::parse(ports, |_| None).map_err(|error| error.to_string())?;
+                if !start.key.is_of_ports(&ports) {
+                    return Err("ports are others than key.ports is the digest of".into());
+                }
             }
             check_number("seed", start.seed, start.key.seed)
         }

@@ -46,6 +46,11 @@ impl RunKey {
         self
     }
 
+    /// Whether it is the key of a run on these ports.
+    pub fn is_of_ports(&self, ports: &PortSet) -> bool {
+        self.ports == ports_digest(ports)
+    }
+
     /// The run's id: 32 hexadecimal digits, equal for equal keys.
     pub fn id(&self) -> String {
         let mut parts = Parts::new("nishad run");

@@ -84,6 +84,18 @@ impl HostSpec {
         })
     }
 
+    /// Whether `addr` is one of its addresses, on whichever interface. A name has none.
+    pub fn contains(&self, addr: IpAddr) -> bool {
+        let addr = addr.to_canonical();
+        match (self, addr) {
+            (HostSpec::Octets(octets), IpAddr::V4(addr)) => octets.contains(addr),
+            (HostSpec::Octets(_) | HostSpec::Name(_), _) => false,
+            _ => self.ranges().into_iter().flatten().any(|(first, last)| {
+                first.is_ipv4() == addr.is_ipv4() && first <= addr && addr <= last
+            }),
+        }
+    }
+
     /// The interface that was named, by name or index.
     pub fn scope(&self) -> Option<&str> {
         match self {

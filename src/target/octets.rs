@@ -1,5 +1,7 @@
 //! IPv4 addresses by ranges within the octets, as nmap has them: `10.0.0-3.1,5,20-29`, `10.0.*.1`.
 
+use std::net::Ipv4Addr;
+
 use super::HostSpecError;
 use super::shown::shown;
 
@@ -38,6 +40,16 @@ impl Octets {
         let mut ranges = self.ranges();
         let (first, last) = ranges.next()?;
         (first == last && ranges.next().is_none()).then_some(first)
+    }
+
+    /// Whether it is one of the addresses.
+    pub(super) fn contains(&self, addr: Ipv4Addr) -> bool {
+        let pairs = self.0.iter().zip(addr.octets());
+        pairs.into_iter().all(|(octet, value)| {
+            octet
+                .iter()
+                .any(|(first, last)| (first..=last).contains(&&value))
+        })
     }
 
     /// How many ranges [`ranges`](Self::ranges) gives.

@@ -383,11 +383,22 @@ pub fn seconds(duration: Duration) -> f64 {
 impl Line<'_> {
     /// Writes it, in one write. Errors are those of `out`.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut text = Vec::with_capacity(256);
-        self.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Safe))?;
-        text.push(b'\n');
-        out.write_all(&text)
+        write_line(out, self)
     }
+}
+
+/// Writes `line` and its end, in one write. Errors are those of `out`.
+pub(super) fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    let mut text = Vec::with_capacity(256);
+    write_json(&mut text, line)?;
+    text.push(b'\n');
+    out.write_all(&text)
+}
+
+/// Writes `value` as JSON in which dangerous characters are escaped. Errors are those of `out`.
+pub(crate) fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, Safe))?;
+    Ok(())
 }
 
 /// Compact JSON in which dangerous characters are escaped as well.

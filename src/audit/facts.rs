@@ -1,0 +1,116 @@
+//! What the result that is audited tells of a host.
+
+use super::known::{self, Known, Ports};
+use crate::engine::{Counts, State};
+use crate::report::HostLine;
+use crate::target::{PortSet, Target};
+
+/// What was listed of a host that is under way: of ports that are closed or filtered, those that
+/// somebody will ask for.
+#[derive(Debug)]
+pub(super) struct Seen {
+    wanted: PortSet,
+    ports: Ports,
+    /// Ports that are unscanned, many at once.
+    unscanned: Vec<PortSet>,
+}
+
+/// A complete host.
+#[derive(Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) target: Target,
+    pub(super) counts: Counts,
+    pub(super) accepts_all: bool,
+    /// The open ports, ascending.
+    pub(super) open: Vec<u16>,
+    /// The ports of each host, if that is known.
+    ports: Option<&'a PortSet>,
+    listed: Ports,
+    unscanned: Vec<PortSet>,
+}
+
+impl Seen {
+    /// Nothing yet of a host of which `wanted` will be asked for.
+    pub(super) fn new(wanted: PortSet) -> Seen {
+        Seen {
+            wanted,
+            ports: Vec::new(),
+            unscanned: Vec::new(),
+        }
+    }
+
+    pub(super) fn port(&mut self, port: u16, state: State) {
+        let is_asked_for = match state {
+            State::Open | State::Unscanned => true,
+            State::Closed | State::Filtered => self.wanted.contains(port),
+        };
+        if is_asked_for {
+            self.ports.push((port, Known::of(state)));
+        }
+    }
+
+    pub(super) fn bulk(&mut self, ports: &PortSet, state: State) {
+        match state {
+            State::Unscanned => self.unscanned.push(ports.clone()),
+            state => ports.iter().for_each(|port| self.port(port, state)),
+        }
+    }
+
+    /// With what the host's line tells, in a result on `ports` of each host.
+    pub(super) fn complete<'a>(mut self, host: &HostLine, ports: Option<&'a PortSet>) -> Facts<'a> {
+        known::seal(&mut self.ports);
+        let open = self.ports.iter();
+        let open = open.filter(|(_, known)| *known == Known::Is(State::Open));
+        Facts {
+            target: host.ip.target(host.host.as_deref()),
+            counts: host.counts.into(),
+            accepts_all: host.suspect.is_some(),
+            open: open.map(|(port, _)| *port).collect(),
+            ports,
+            listed: self.ports,
+            unscanned: self.unscanned,
+        }
+    }
+}
+
+impl Facts<'_> {
+    /// What is known of `port`.
+    pub(super) fn known(&self, port: u16) -> Known {
+        if let Some(known) = known::listed(&self.listed, port) {
+            return known;
+        }
+        match self.ports {
+            _ if self.unscanned.iter().any(|ports| ports.contains(port)) => Known::Unscanned,
+            Some(ports) if !ports.contains(port) => Known::NotPlanned,
+            Some(ports) if self.is_told(ports) => Known::NotOpen,
+            _ => Known::Nothing,
+        }
+    }
+
+    /// Whether all ports have a verdict and those that are open are known.
+    pub(super) fn is_whole(&self) -> bool {
+        self.counts.unscanned == 0 && self.ports.is_some_and(|ports| self.is_told(ports))
+    }
+
+    /// Whether any port answered.
+    pub(super) fn answered(&self) -> bool {
+        self.counts.open > 0 || self.counts.closed > 0
+    }
+
+    /// Whether a port that is not listed is closed or filtered.
+    fn is_told(&self, ports: &PortSet) -> bool {
+        let sets = self.unscanned.iter().map(|ports| u64::from(ports.len()));
+        let mut unscanned = sets.sum::<u64>();
+        let mut open = 0;
+        for (_, known) in &self.listed {
+            match known {
+                Known::Unscanned => unscanned += 1,
+                Known::Is(State::Open) | Known::Two => open += 1,
+                _ => {}
+            }
+        }
+        self.counts.total() == u64::from(ports.len())
+            && self.counts.open <= open
+            && self.counts.unscanned <= unscanned
+    }
+}
