@@ -81,7 +81,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SPEC", allow_hyphen_values = true, help_heading = HOSTS)]
     pub(crate) exclude_ports: Option<String>,
 
-    /// The N ports most often found open; with --ports, those too
+    /// The N ports most often found open; with -p, those too
     #[arg(long, value_name = "N", help_heading = HOSTS)]
     pub(crate) top_ports: Option<u32>,
 
@@ -185,7 +185,14 @@ pub(crate) struct Args {
     /// Open ports are always listed, those of a host that accepts every connection only with
     /// --show open (or any other). Several states: --show closed,filtered. Counts and sums are of
     /// all states, whatever is listed.
-    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',', help_heading = RESULTS)]
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_enum,
+        value_delimiter = ',',
+        hide_possible_values = true,
+        help_heading = RESULTS
+    )]
     pub(crate) show: Vec<ShowState>,
 
     /// Order of hosts and ports
@@ -297,7 +304,8 @@ Keys during a scan on a terminal:
   q              end, as by Ctrl-C
 
 Exit codes:
-  0    every planned probe has its verdict: open, closed or filtered
+  0    every planned probe has its verdict: open, closed or filtered, or was
+       left out by --stop-at-first-open
   1    an audit (--baseline, --expect) found something; or the results could not
        be written, or the system refused the event queue
   2    wrong usage, or a target that cannot be read or resolved; others are

@@ -12,7 +12,7 @@ use super::plan::preset;
 use super::progress::say;
 
 /// What `-h` lists, by its id: what is needed often, and no more than fits on a screen.
-const OFTEN: [&str; 15] = [
+const OFTEN: [&str; 16] = [
     "targets",
     "lists",
     "exclude",
@@ -20,9 +20,10 @@ const OFTEN: [&str; 15] = [
     "top_ports",
     "timeout",
     "rate",
-    "timing",
+    "services",
+    "baseline",
+    "expect",
     "outputs",
-    "format",
     "show",
     "dry_run",
     "config",

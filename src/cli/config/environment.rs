@@ -11,7 +11,7 @@ use super::{Named, Names, OWN};
 const PREFIX: &str = "NISHAD_";
 
 /// Variables of the tests, among which the program may run.
-const OF_TESTS: [&str; 9] = [
+pub(super) const OF_TESTS: [&str; 10] = [
     "NISHAD_FEW",
     "NISHAD_LAB",
     "NISHAD_LAB_INSIDE",
@@ -19,6 +19,7 @@ const OF_TESTS: [&str; 9] = [
     "NISHAD_NETWORKS",
     "NISHAD_PROBES",
     "NISHAD_SIM_VERBOSE",
+    "NISHAD_WINE",
     "NISHAD_WORLD_INSIDE",
     "NISHAD_WORLD_SEED",
 ];

@@ -71,14 +71,18 @@ pub(crate) fn configure(
     let mut built = command.clone();
     built.build();
     let (typed, switched_off) = without_switches(&built, typed);
-    let matches = first_look(command, &typed)?;
+    let (matches, complete) = first_look(command, &typed)?;
     let (active, used) = match matches.subcommand() {
         Some((name, matches)) => (built.find_subcommand(name).unwrap_or(&built), matches),
         None => (&built, &matches),
     };
     if active.get_arguments().all(|arg| arg.get_id() != OWN[0]) {
         // It takes no options that could be configured.
-        return read(command, &typed).map(|matches| Configured {
+        let matches = match complete {
+            true => matches,
+            false => read(command, &typed)?,
+        };
+        return Ok(Configured {
             matches,
             origins: Vec::new(),
         });
@@ -116,6 +120,13 @@ pub(crate) fn configure(
         // What is farther off goes in front.
         front.splice(0..0, layer.iter().flat_map(Entry::arguments));
     }
+    let origins = taken
+        .into_iter()
+        .map(|(id, origin, _)| (id, origin))
+        .collect();
+    if front.is_empty() && complete {
+        return Ok(Configured { matches, origins });
+    }
     let at = match sub {
         Some(name) => typed
             .iter()
@@ -127,10 +138,7 @@ pub(crate) fn configure(
     words.splice(at..at, front);
     Ok(Configured {
         matches: read(command, &words)?,
-        origins: taken
-            .into_iter()
-            .map(|(id, origin, _)| (id, origin))
-            .collect(),
+        origins,
     })
 }
 
@@ -139,14 +147,17 @@ fn read(command: &Command, words: &[OsString]) -> Result<ArgMatches, Refused> {
     matches.map_err(Refused::Typed)
 }
 
-/// What was typed, by itself. That something is missing is no fault yet: it may be configured.
-fn first_look(command: &Command, typed: &[OsString]) -> Result<ArgMatches, Refused> {
+/// What was typed, by itself, and whether that is enough. That something is missing is no fault yet: it
+/// may be configured.
+fn first_look(command: &Command, typed: &[OsString]) -> Result<(ArgMatches, bool), Refused> {
     match command.clone().try_get_matches_from(typed) {
+        Ok(matches) => Ok((matches, true)),
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
             let lenient = command.clone().ignore_errors(true);
-            lenient.try_get_matches_from(typed).map_err(Refused::Typed)
+            let matches = lenient.try_get_matches_from(typed);
+            Ok((matches.map_err(Refused::Typed)?, false))
         }
-        read => read.map_err(Refused::Typed),
+        Err(error) => Err(Refused::Typed(error)),
     }
 }
 

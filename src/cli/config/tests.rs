@@ -248,3 +248,51 @@ fn what_is_shown_gives_the_same_again() {
     });
     assert_eq!(first, again);
 }
+
+/// The program under test has the variables of the tests around it.
+#[test]
+fn the_variables_of_the_tests_are_known() {
+    fn look(dir: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).expect("there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                look(&path, found);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let mut rest = text.as_str();
+                while let Some(at) = rest.find("env::var") {
+                    rest = &rest[at + 1..];
+                    let line = rest.lines().next().unwrap_or_default();
+                    if let Some((_, name)) = line.split_once("(\"NISHAD_") {
+                        let (name, _) = name.split_once('"').unwrap_or((name, ""));
+                        found.push(format!("NISHAD_{name}"));
+                    }
+                }
+            }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for dir in ["tests", "benches", "src/net"] {
+        look(&root.join(dir), &mut found);
+    }
+    assert!(found.len() > 3, "{found:?}");
+    for name in found {
+        assert!(environment::OF_TESTS.contains(&&*name), "{name}");
+    }
+}
+
+proptest::proptest! {
+    /// Whatever a file holds, it is options or one line that names a place in it.
+    #[test]
+    fn no_file_is_too_strange(
+        before in "[a-z-]{0,8}( = )?", middle in ".{0,40}", after in "(\\PC|\n|\"|=|\\[){0,40}"
+    ) {
+        let text = format!("{before}{middle}\n{after}");
+        let mut all = command();
+        all.build();
+        let names = Names { all: &all, active: &all };
+        if let Err(error) = file::parse(&names, "FILE", &text) {
+            assert!(error.starts_with("FILE:") && !error.contains('\n'), "{error}");
+        }
+    }
+}
