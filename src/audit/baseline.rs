@@ -2,7 +2,7 @@
 //!
 //! A port that is not listed is known not to be open if its host's line tells that all ports of the
 //! run are accounted for and that those listed are all that are open. Memory follows what is listed:
-//! some 100 bytes for a host and 4 for a port.
+//! some 200 bytes for a host and 4 for a port.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead};
@@ -297,7 +297,11 @@ impl Host {
         {
             Ok(at) if self.parts[at].unscanned > part.unscanned => self.parts[at] = part,
             Ok(_) => {}
-            Err(at) => self.parts.insert(at, part),
+            Err(at) => {
+                // Nearly all hosts have but one.
+                self.parts.reserve_exact(1);
+                self.parts.insert(at, part);
+            }
         }
     }
 

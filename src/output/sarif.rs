@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::ndjson::write_json;
@@ -24,28 +25,51 @@ pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 }
 
 fn document(out: &mut impl Write, audit: &Audit) -> io::Result<()> {
-    let results: Vec<Value> = audit
-        .findings()
-        .map(|finding| result(finding, audit))
-        .collect();
     let rules: Vec<Value> = Kind::ALL.into_iter().map(rule).collect();
-    let document = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "nishad",
-                "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            }},
-            "invocations": [invocation(audit)],
-            // Offsets are counted in what the text is.
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    });
+    let run = Run {
+        tool: json!({"driver": {
+            "name": "nishad",
+            "semanticVersion": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }}),
+        invocations: [invocation(audit)],
+        column_kind: "unicodeCodePoints",
+        results: Results(audit),
+    };
+    let document = Document {
+        schema: SCHEMA,
+        version: "2.1.0",
+        runs: [run],
+    };
     write_json(out, &document)?;
     out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    invocations: [Value; 1],
+    column_kind: &'static str,
+    results: Results<'a>,
+}
+
+/// The results, each of which is made when it is written: there may be tens of thousands.
+struct Results<'a>(&'a Audit);
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let results = self.0.findings().map(|finding| result(finding, self.0));
+        serializer.collect_seq(results)
+    }
 }
 
 fn rule(kind: Kind) -> Value {
