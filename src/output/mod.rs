@@ -32,7 +32,7 @@ pub use escape::{Escaped, escape};
 pub use format::Format;
 pub use ndjson::SCHEMA;
 pub use pending::{Pending, PendingAnswer, PendingHost, PendingPort};
-pub use recorder::{About, Likeness, Record, Recorder};
+pub use recorder::{About, Record, Recorder};
 pub use text::{Text, TextOptions};
 
 /// A document under way in one of the formats. What is given to it is what a [`Recorder`] makes of a

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ndjson::HostLine;
-use super::recorder::Likeness;
 use super::tally::Tally;
 use crate::engine::{Reason, Verdict};
-use crate::service::Service;
+use crate::service::{Likeness, Service};
 
 /// What has been reported and has no line yet, or is to be remembered of what has one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -23,7 +23,6 @@ use crate::service::{self, Service};
 use crate::target::{Dealt, PortSet, RunKey, Shard, Target, TargetSpace};
 
 use answers::Answers;
-pub use answers::Likeness;
 
 /// What formats are given, one after the other: first the start line, last the run line.
 #[derive(Clone, Debug)]
@@ -338,8 +337,8 @@ impl Recorder {
                 .into_iter()
                 .try_for_each(|port| each(&port.record(line.ip, line.host.as_deref())))?,
         }
-        if let Some((how, ports)) = self.take_likeness(key).told() {
-            line.alike = Some(how.into());
+        if let Some((how, ports)) = self.take_likeness(key).verdict() {
+            line.alike = Some(how.as_str().into());
             line.alike_ports = Some(ports);
         }
         each(&Record::Line(Line::Host(line)))

@@ -149,6 +149,14 @@ pub struct Certificate {
     pub key: Option<String>,
 }
 
+#[cfg(feature = "tls")]
+impl Certificate {
+    /// What a certificate in DER says; of one that cannot be read only the fingerprint.
+    pub fn read(der: &[u8]) -> Certificate {
+        super::tls::certificate::read(der).0
+    }
+}
+
 /// Why a certificate is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -207,13 +215,14 @@ impl Service {
 
     /// Takes from `other` what is not known here.
     pub fn complete_with(&mut self, other: Service) {
-        // A version belongs to the product it was told with.
-        if self.product.is_none() || self.product == other.product {
+        // Version and comment belong to the product they were told with.
+        let other_product = self.product.is_some() && other.product.is_some();
+        if !other_product || self.product == other.product {
             self.product = self.product.take().or(other.product);
             self.version = self.version.take().or(other.version);
+            self.info = self.info.take().or(other.info);
         }
         self.name = self.name.take().or(other.name);
-        self.info = self.info.take().or(other.info);
         self.hostname = self.hostname.take().or(other.hostname);
         self.os = self.os.take().or(other.os);
         if self.cpe.is_empty() {

@@ -8,12 +8,15 @@
 //! by, for reading only; 21 ports in wide use without an assignment have their usual name. The
 //! table is text, a line for a port, searched where it lies: nothing is built at the start.
 
+mod alike;
 mod found;
 mod popular;
+mod read;
 mod rules;
 pub mod talk;
 mod tls;
 
+pub use alike::{Alike, Likeness, MIN_ALIKE};
 pub use found::{
     Certificate, Fault, Http, MAX_CPE, MAX_EVIDENCE, MAX_NAMES, MAX_TEXT, Manner, Service, Tls,
 };

@@ -22,4 +22,5 @@ pub use permutation::Permutation;
 pub use port_spec::PortSpecError;
 pub use ports::PortSet;
 pub use shard::{Dealt, Shard, ShardError};
+pub(crate) use shown::shown_within;
 pub use space::{PortOrder, TargetSpace};

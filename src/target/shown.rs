@@ -6,9 +6,14 @@ const SHOWN: usize = 60;
 /// `piece` with control, bidirectional and other unprintable characters escaped, cut after 60
 /// characters.
 pub(super) fn shown(piece: &str) -> String {
+    shown_within(piece, SHOWN)
+}
+
+/// The same, cut after `most` characters.
+pub(crate) fn shown_within(piece: &str, most: usize) -> String {
     let mut text = String::new();
     for (count, c) in piece.chars().enumerate() {
-        if count == SHOWN {
+        if count == most {
             text.push('…');
             break;
         }

@@ -7,17 +7,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::{HeldPort, Record, Recorder};
 use crate::engine::PortReport;
 use crate::output::ndjson::HostLine;
 use crate::output::pending::PendingAnswer;
-use crate::service::{Manner, Service};
+use crate::service::{Likeness, Service};
 use crate::target::Target;
-
-/// Ports that are called alike: fewer may be so by chance.
-const MANY: u32 = 8;
 
 /// Ports and hosts that wait, by host. There are no more of them than ports that are talked to or wait
 /// for it.
@@ -31,46 +27,6 @@ struct Waiting {
     ports: BTreeMap<u16, (PortReport, Timestamp)>,
     host: Option<HostLine<'static>>,
     likeness: Likeness,
-}
-
-/// How far the answers of a host's ports are alike.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Likeness {
-    /// Ports that were asked.
-    ports: u32,
-    /// What the first of them did, and said.
-    first: Option<(Manner, Option<String>)>,
-    /// Whether another did or said something else.
-    differ: bool,
-}
-
-impl Likeness {
-    fn add(&mut self, service: &Service) {
-        if service.manner == Manner::Unasked {
-            return;
-        }
-        self.ports += 1;
-        match &self.first {
-            None => self.first = Some((service.manner, service.evidence.clone())),
-            Some((manner, evidence)) => {
-                self.differ |= *manner != service.manner || *evidence != service.evidence;
-            }
-        }
-    }
-
-    /// How many ports are alike, and in which way, if that is so of all and they are many.
-    pub(super) fn told(&self) -> Option<(&'static str, u32)> {
-        let (manner, _) = self.first.as_ref()?;
-        let told = match manner {
-            Manner::Answers => "same",
-            Manner::Silent => "silent",
-            Manner::Closes => "closes",
-            Manner::Resets => "resets",
-            Manner::Unasked => return None,
-        };
-        (!self.differ && self.ports >= MANY).then_some((told, self.ports))
-    }
 }
 
 impl Recorder {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use parse::Origin;
 
 use super::found::{self, Service};
+use super::read;
 
 pub(crate) use parse::GREETING;
 pub use parse::RulesError;
@@ -105,6 +106,11 @@ impl Rules {
         Ok(rules)
     }
 
+    /// The names of all probes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.probes.iter().map(|probe| probe.name.as_str())
+    }
+
     pub(crate) fn probes(&self) -> &[Arc<Probe>] {
         &self.probes
     }
@@ -116,8 +122,23 @@ impl Rules {
 
     /// What `answer` to `probe` tells: user's rules, readers of binary protocols, built-in rules.
     pub fn identify(&self, probe: &str, answer: &[u8]) -> Option<Identified> {
-        let by = |matches: &[Match]| matches.iter().find_map(|rule| rule.apply(probe, answer));
-        let mut found = by(&self.own).or_else(|| by(&self.builtin))?;
+        let server = read::server(answer);
+        let by = |matches: &[Match]| {
+            let mut matches = matches.iter();
+            matches.find_map(|rule| rule.apply(probe, answer, server))
+        };
+        let by_rule = by(&self.own).or_else(|| by(&self.builtin));
+        // One that only says how to go on says nothing of the service.
+        let is_hint = |found: &Identified| found.then.is_some() && found.service.name.is_none();
+        let read = match &by_rule {
+            Some(found) if is_hint(found) => None,
+            _ => read::read(probe, answer),
+        };
+        if by_rule.is_none() && read.is_none() {
+            return None;
+        }
+        let mut found = by_rule.unwrap_or_default();
+        found.service.complete_with(read.unwrap_or_default());
         found.service.probe = Some(probe.into());
         found.service.evidence = found::evidence(answer);
         Some(found)
@@ -131,5 +152,15 @@ fn contains(ranges: &[(u16, u16)], port: u16) -> bool {
         .any(|(first, last)| (*first..=*last).contains(&port))
 }
 
+/// The built-in rules, read once for all tests.
+#[cfg(test)]
+pub(crate) fn shared() -> Arc<Rules> {
+    static SHARED: std::sync::LazyLock<Arc<Rules>> =
+        std::sync::LazyLock::new(|| Arc::new(Rules::new(&[]).expect("the built-in rules")));
+    Arc::clone(&SHARED)
+}
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transcripts;

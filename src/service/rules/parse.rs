@@ -6,12 +6,15 @@ use std::sync::{Arc, OnceLock};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::pattern::{Match, Template, compile, prefix};
+use super::pattern::{Match, Over, Template, compile, prefix};
 use super::{Probe, Rules, Say};
-use crate::target::PortSet;
+use crate::target::{PortSet, shown_within};
 
 /// Longest file of rules, in bytes.
 const MAX_FILE: usize = 1 << 20;
+
+/// Longest message, and name of a file in it, in characters.
+const MAX_SHOWN: usize = 256;
 
 /// Longest thing sent, in bytes: it fits into one packet.
 const MAX_SEND: usize = 1024;
@@ -29,7 +32,7 @@ pub(crate) const GREETING: &str = "greeting";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
 pub struct RulesError {
-    /// The file's name, as given.
+    /// The file's name, as given; what drives a terminal in it is escaped.
     pub file: String,
     /// Line, from 1 on.
     pub line: usize,
@@ -56,7 +59,7 @@ struct File {
     #[serde(default)]
     probe: Vec<ProbeTable>,
     #[serde(default, rename = "match")]
-    matches: Vec<MatchTable>,
+    matches: Vec<Spanned<MatchTable>>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +81,8 @@ struct ProbeTable {
 #[serde(deny_unknown_fields)]
 struct MatchTable {
     probe: Option<Spanned<String>>,
-    pattern: Spanned<String>,
+    pattern: Option<Spanned<String>>,
+    server: Option<Spanned<String>>,
     name: Option<Spanned<String>>,
     product: Option<Spanned<String>>,
     version: Option<Spanned<String>>,
@@ -101,13 +105,13 @@ impl Place<'_> {
     fn at(&self, offset: usize, message: impl fmt::Display) -> RulesError {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line = before.rsplit('\n').next().unwrap_or_default();
-        // In one line, whatever the parser quotes.
+        // In one line that drives no terminal, whatever the parser quotes.
         let message = message.to_string().trim().replace(['\n', '\r'], " ");
         RulesError {
-            file: self.file.into(),
+            file: shown_within(self.file, MAX_SHOWN),
             line: before.matches('\n').count() + 1,
             column: line.chars().count() + 1,
-            message,
+            message: shown_within(&message, MAX_SHOWN),
         }
     }
 
@@ -152,7 +156,18 @@ impl Rules {
             }
         }
         for table in read.matches {
-            let rule = one_match(&place, &table, origin)?;
+            let start = table.span().start;
+            let table = table.into_inner();
+            let (over, pattern) = match (&table.pattern, &table.server) {
+                (Some(pattern), None) => (Over::Answer, pattern),
+                (None, Some(pattern)) => (Over::Server, pattern),
+                _ => {
+                    let message = "a match has one of `pattern`, over the answer, and `server`, over \
+                                   HTTP's Server header";
+                    return Err(place.at(start, message));
+                }
+            };
+            let rule = one_match(&place, &table, (over, pattern), origin)?;
             let named = [&table.probe, &table.then];
             let unknown = |probe: &&Spanned<String>| !self.knows(probe.get_ref());
             if let Some(probe) = named.into_iter().flatten().find(unknown) {
@@ -203,8 +218,13 @@ fn probe(place: &Place<'_>, table: &ProbeTable) -> Result<Probe, RulesError> {
     })
 }
 
-fn one_match(place: &Place<'_>, table: &MatchTable, origin: Origin) -> Result<Match, RulesError> {
-    let pattern = table.pattern.get_ref();
+fn one_match(
+    place: &Place<'_>,
+    table: &MatchTable,
+    (over, spanned): (Over, &Spanned<String>),
+    origin: Origin,
+) -> Result<Match, RulesError> {
+    let pattern = spanned.get_ref();
     let mut groups = MAX_GROUPS;
     let compiled = OnceLock::new();
     if origin == Origin::User {
@@ -212,7 +232,7 @@ fn one_match(place: &Place<'_>, table: &MatchTable, origin: Origin) -> Result<Ma
             let text = error.to_string();
             // The last line says what is wrong, those before draw where.
             let last = text.lines().last().unwrap_or_default();
-            place.of(&table.pattern, last.trim_start_matches("error: "))
+            place.of(spanned, last.trim_start_matches("error: "))
         })?;
         groups = groups.min(regex.captures_len() - 1);
         compiled.get_or_init(|| Some(regex));
@@ -228,6 +248,7 @@ fn one_match(place: &Place<'_>, table: &MatchTable, origin: Origin) -> Result<Ma
     });
     Ok(Match {
         probe: table.probe.as_ref().map(|probe| probe.get_ref().clone()),
+        over,
         prefix: prefix(pattern),
         compiled,
         name: template(&table.name)?,

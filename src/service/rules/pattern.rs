@@ -13,11 +13,22 @@ const MAX_COMPILED: usize = 1 << 18;
 /// Depth of groups within groups.
 const MAX_NESTING: u32 = 32;
 
+/// What a pattern is matched with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The whole answer.
+    #[default]
+    Answer,
+    /// The value of HTTP's `Server` header.
+    Server,
+}
+
 /// A pattern and what follows from it.
 #[derive(Debug, Default)]
 pub(crate) struct Match {
     /// Only answers to this probe; `None`: any.
     pub(crate) probe: Option<String>,
+    pub(crate) over: Over,
     pub(crate) pattern: String,
     /// What an answer begins with that can match; empty if nothing is known.
     pub(crate) prefix: Vec<u8>,
@@ -35,24 +46,33 @@ pub(crate) struct Match {
 }
 
 impl Match {
-    /// The service, if `answer` to `probe` matches.
-    pub(crate) fn apply(&self, probe: &str, answer: &[u8]) -> Option<Identified> {
+    /// The service, if `answer` to `probe`, or the `server` that it names, matches.
+    pub(crate) fn apply(
+        &self,
+        probe: &str,
+        answer: &[u8],
+        server: Option<&[u8]>,
+    ) -> Option<Identified> {
+        let text = match self.over {
+            Over::Answer => answer,
+            Over::Server => server?,
+        };
         if self.probe.as_deref().is_some_and(|only| only != probe)
-            || !answer.starts_with(&self.prefix)
+            || !text.starts_with(&self.prefix)
         {
             return None;
         }
         let regex = self.compiled.get_or_init(|| compile(&self.pattern).ok());
-        let captures = regex.as_ref()?.captures(answer)?;
-        let text = |template: &Template| template.fill(&captures);
-        let cpe = self.cpe.iter().filter_map(text).take(MAX_CPE);
+        let captures = regex.as_ref()?.captures(text)?;
+        let filled = |template: &Template| template.fill(&captures);
+        let cpe = self.cpe.iter().filter_map(filled).take(MAX_CPE);
         let service = Service {
-            name: text(&self.name),
-            product: text(&self.product),
-            version: text(&self.version),
-            info: text(&self.info),
-            hostname: text(&self.hostname),
-            os: text(&self.os),
+            name: filled(&self.name),
+            product: filled(&self.product),
+            version: filled(&self.version),
+            info: filled(&self.info),
+            hostname: filled(&self.hostname),
+            os: filled(&self.os),
             cpe: cpe.collect(),
             starttls: self.starttls,
             ..Service::default()

@@ -1,7 +1,7 @@
 use super::*;
 
 fn service(probe: &str, answer: &[u8]) -> Service {
-    let rules = Rules::new(&[]).expect("the built-in rules");
+    let rules = shared();
     rules.identify(probe, answer).expect("a match").service
 }
 
@@ -74,6 +74,16 @@ fn faults_are_told_with_file_line_and_column() {
             "$$ for a dollar",
         ),
         (
+            "[[match]]\npattern = 'x'\nserver = 'y'",
+            "1:",
+            "one of `pattern`",
+        ),
+        (
+            "greets = '1'\n[[match]]\nname = 'x'",
+            "2:",
+            "one of `pattern`",
+        ),
+        (
             "[[match]]\npattern = 'x'\nprobe = 'no'",
             "3:9",
             "no probe has this name",
@@ -108,13 +118,18 @@ fn faults_are_told_with_file_line_and_column() {
             "4:7",
             "above 65535",
         ),
+        (
+            "\"a\\u001b\\u202e\" = 1",
+            "1:1",
+            "unknown field `a\\u{1b}\\u{202e}`",
+        ),
         ("greets = '1-'\nx = 1", "2:1", "unknown field `x`"),
     ] {
         let error = Rules::new(&[("own.toml", text)])
             .expect_err(text)
             .to_string();
         assert!(
-            error.starts_with(&format!("own.toml:{place}: ")) && error.contains(message),
+            error.starts_with(&format!("own.toml:{place}")) && error.contains(message),
             "{text:?}: {error}"
         );
         assert_eq!(error.lines().count(), 1, "{error}");

@@ -12,6 +12,7 @@
 //! port does can not make it last longer than [`Moments::total`], read more than [`MAX_READ`], or
 //! hold more than [`TALK_MEMORY`].
 
+mod exchange;
 mod options;
 mod plan;
 
@@ -19,10 +20,12 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::found::{self, Manner, Service};
-use super::rules::{GREETING, Rules, Say, with_host};
+use jiff::Timestamp;
+
+use super::found::{Manner, Service};
+use super::rules::Rules;
 use super::tls::{Progress, Session};
-use plan::{Exchange, Known, Reaction};
+use plan::{Exchange, Reaction};
 
 pub use options::{MAX_ANSWER, MAX_CONNECTIONS, MAX_READ, Moments, Options};
 
@@ -99,11 +102,17 @@ pub struct Talk {
     resumed: Option<usize>,
     /// Whether something was sent on this connection.
     asked: bool,
+    /// Whether the connection has been through an exchange before this one.
+    kept: bool,
     out: Vec<u8>,
     out_sent: usize,
+    /// What of the request goes out after a moment, if the connection is still there.
+    held: Vec<u8>,
     heard: Vec<u8>,
     looks: u8,
     tls: Option<Box<Session>>,
+    /// The time of day.
+    wall: Timestamp,
     past: Vec<Exchange>,
     service: Service,
 }
@@ -130,11 +139,14 @@ impl Talk {
             probe: None,
             resumed: None,
             asked: false,
+            kept: false,
             out: Vec::new(),
             out_sent: 0,
+            held: Vec::new(),
             heard: Vec::new(),
             looks: 0,
             tls: None,
+            wall: options.wall,
             past: Vec::new(),
             service: Service::default(),
         }
@@ -168,6 +180,7 @@ impl Talk {
         self.connections += 1;
         self.end = now + self.left;
         self.asked = false;
+        self.kept = false;
         self.tls = None;
         self.begin(now, self.probe);
     }
@@ -181,7 +194,13 @@ impl Talk {
         if self.out_sent == self.out.len() {
             self.out.clear();
             self.out_sent = 0;
-            self.deadline = now + self.moments.answer;
+            // What TLS sends by itself while a greeting is waited for changes nothing.
+            if self.probe.is_some() {
+                self.deadline = match self.held.is_empty() {
+                    true => now + self.moments.answer,
+                    false => now + self.moments.brief,
+                };
+            }
         }
     }
 
@@ -208,7 +227,8 @@ impl Talk {
         if shaking {
             if !self.is_shaking() {
                 self.shaken(now);
-            } else if self.read == MAX_READ {
+            }
+            if self.phase == Phase::Talking && (self.read == MAX_READ || now >= self.end) {
                 self.settle(now, None);
             }
             return;
@@ -219,9 +239,14 @@ impl Talk {
         let over = matches!(&self.tls, Some(session) if session.progress() == Progress::Over);
         if over {
             self.settle(now, Some(Ended::Closed));
-        } else if self.heard.len() == MAX_ANSWER || self.read == MAX_READ || self.is_complete() {
+        } else if self.is_full() || now >= self.end || self.is_complete() {
             self.settle(now, None);
         }
+    }
+
+    /// Whether no more of an answer, or of the port, is looked at.
+    fn is_full(&self) -> bool {
+        self.heard.len() == MAX_ANSWER || self.read == MAX_READ
     }
 
     /// The connection is no more.
@@ -240,8 +265,14 @@ impl Talk {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
+        if !self.held.is_empty() && self.heard.is_empty() && now < self.end {
+            let held = std::mem::take(&mut self.held);
+            self.say(&held);
+            self.deadline = now + self.moments.answer;
+            return;
+        }
         // A pause within what is no whole answer yet.
-        if now < self.deadline.min(self.end) && !self.is_understood() {
+        if now < self.deadline.min(self.end) && self.is_worth_waiting() {
             self.quiet = None;
             return;
         }
@@ -266,202 +297,6 @@ impl Talk {
         };
         service
     }
-
-    /// Begins an exchange on an open connection: `probe` is sent, or a greeting waited for.
-    fn begin(&mut self, now: Instant, probe: Option<usize>) {
-        self.probe = probe;
-        self.heard.clear();
-        self.looks = 0;
-        self.quiet = None;
-        let Some(probe) = probe else {
-            self.deadline = now + self.greeting();
-            return;
-        };
-        self.asked = true;
-        self.deadline = now + self.moments.answer;
-        match (&self.rules.probes()[probe].say, &mut self.tls) {
-            (Say::Tls, _) => {
-                let mut session = Session::new(&self.target);
-                session.outgoing(&mut self.out);
-                self.tls = Some(Box::new(session));
-            }
-            (Say::Bytes(send), None) => self.out = with_host(send, &self.host),
-            (Say::Bytes(send), Some(session)) => {
-                session.send(&with_host(send, &self.host));
-                session.outgoing(&mut self.out);
-            }
-        }
-    }
-
-    /// How long a greeting is waited for.
-    fn greeting(&self) -> Duration {
-        let probes = self.rules.probes();
-        let greets = self.rules.greets(self.port);
-        if greets
-            && !probes
-                .iter()
-                .any(|probe| self.tls.is_none() && probe.is_for(self.port))
-        {
-            self.moments.answer
-        } else if probes.iter().any(|probe| probe.is_for(self.port)) {
-            self.moments.brief
-        } else {
-            self.moments.greeting
-        }
-    }
-
-    /// Whether a TLS handshake is under way.
-    fn is_shaking(&self) -> bool {
-        matches!(&self.tls, Some(session) if session.progress() == Progress::Handshake)
-    }
-
-    /// Whether this is inside TLS.
-    fn is_inside(&self) -> bool {
-        matches!(&self.tls, Some(session) if session.progress() != Progress::Handshake)
-    }
-
-    /// The TLS handshake has come to its end.
-    fn shaken(&mut self, now: Instant) {
-        let Some(session) = &self.tls else { return };
-        let progress = session.progress();
-        let Some(facts) = session.facts() else {
-            // It is no TLS, but it is an answer.
-            self.tls = None;
-            self.quiet = Some(now + self.moments.quiet);
-            return;
-        };
-        self.service.tls = Some(Box::new(facts));
-        self.past.push(Exchange {
-            probe: self.probe,
-            inside: false,
-            reaction: Reaction::Answered,
-        });
-        if progress == Progress::Established {
-            let probe = self.resumed.take();
-            self.asked = false;
-            self.begin(now, probe);
-            if let Some(session) = &mut self.tls {
-                session.data(&mut self.heard);
-            }
-        } else {
-            self.finish();
-        }
-    }
-
-    /// The exchange is over: what it told is kept, and the next one begins, if there is one.
-    fn settle(&mut self, now: Instant, ended: Option<Ended>) {
-        let unfinished = self.is_shaking();
-        if unfinished {
-            let facts = self.tls.take().and_then(|session| session.facts());
-            if let Some(facts) = facts {
-                self.service.tls.get_or_insert_with(|| Box::new(facts));
-            }
-        }
-        let reaction = match ended {
-            _ if !self.heard.is_empty() => Reaction::Answered,
-            None => Reaction::Silent,
-            Some(Ended::Closed | Ended::Failed) => Reaction::Closed,
-            Some(Ended::Reset) => Reaction::Reset,
-        };
-        let inside = self.is_inside();
-        self.past.push(Exchange {
-            probe: self.probe,
-            inside,
-            reaction,
-        });
-        let then = self.learn();
-        self.left = self.end.saturating_duration_since(now);
-        if self.left.is_zero() || self.read == MAX_READ || self.past.len() >= MAX_EXCHANGES {
-            return self.finish();
-        }
-        let known = Known {
-            port: self.port,
-            service: self.service.name.as_deref(),
-            inside,
-            then: then.as_deref(),
-            past: &self.past,
-        };
-        let next = known.next(&self.rules).filter(|_| !self.listens_only);
-        let Some(next) = next else {
-            return self.finish();
-        };
-        // A service that is known and answered goes on; others have been confused by a probe.
-        let answered = reaction == Reaction::Answered && known.service.is_some();
-        if ended.is_none() && !unfinished && (!self.asked || answered) {
-            return self.begin(now, Some(next));
-        }
-        if self.connections >= MAX_CONNECTIONS || self.service.product.is_some() {
-            return self.finish();
-        }
-        let tls = self
-            .rules
-            .probes()
-            .iter()
-            .position(|probe| probe.say == Say::Tls);
-        (self.probe, self.resumed) = match inside {
-            true => (tls, Some(next)),
-            false => (Some(next), None),
-        };
-        self.phase = Phase::Connecting;
-        self.out.clear();
-        self.out_sent = 0;
-    }
-
-    /// Takes what the answer tells; gives the name of the probe to go on with, if it says so.
-    fn learn(&mut self) -> Option<String> {
-        if self.heard.is_empty() {
-            return None;
-        }
-        let asked = self.asked_by().to_owned();
-        let found = self.rules.identify(&asked, &self.heard);
-        let (service, then) =
-            found.map_or_else(Default::default, |found| (found.service, found.then));
-        self.service.complete_with(service);
-        if self.service.evidence.is_none() {
-            self.service.evidence = found::evidence(&self.heard);
-            self.service.probe = Some(asked);
-        }
-        then
-    }
-
-    /// What the exchange's answer is to.
-    fn asked_by(&self) -> &str {
-        let probe = self.probe.map(|probe| &self.rules.probes()[probe]);
-        probe.map_or(GREETING, |probe| &probe.name)
-    }
-
-    /// Whether the answer is whole for certain, which saves waiting for more.
-    fn is_complete(&mut self) -> bool {
-        if self.looks == MAX_LOOKS || !is_whole(&self.heard) {
-            return false;
-        }
-        self.looks += 1;
-        self.is_understood()
-    }
-
-    /// Whether the answer is one of a service that is known.
-    fn is_understood(&self) -> bool {
-        !self.heard.is_empty() && self.rules.identify(self.asked_by(), &self.heard).is_some()
-    }
-
-    fn finish(&mut self) {
-        if self.service.tls.is_some() && self.service.name.is_none() {
-            self.service.name = Some("tls".into());
-        }
-        self.phase = Phase::Done;
-        self.tls = None;
-        self.out = Vec::new();
-        self.heard = Vec::new();
-    }
-}
-
-/// Whether an answer in lines ends with its last one: `220-` is not the last (RFC 959 section 4.2).
-fn is_whole(answer: &[u8]) -> bool {
-    let Some(lines) = answer.strip_suffix(b"\n") else {
-        return false;
-    };
-    let last = lines.rsplit(|&byte| byte == b'\n').next().unwrap_or(lines);
-    !matches!(last, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
 }
 
 /// A target as it stands in a URL: an IPv6 address in brackets, without its zone (RFC 6874).

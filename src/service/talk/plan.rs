@@ -15,13 +15,19 @@ pub(super) enum Reaction {
     Reset,
 }
 
-/// One exchange that is over: what was sent (`None`: nothing, a greeting was waited for), whether
-/// inside TLS, and what came of it.
+/// One exchange that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exchange {
+    /// What was sent, an index among the probes; `None`: a greeting was waited for.
     pub(super) probe: Option<usize>,
+    /// Whether inside TLS.
     pub(super) inside: bool,
+    /// What came of it.
     pub(super) reaction: Reaction,
+    /// Whether the connection ended when only the first byte had been sent.
+    pub(super) early: bool,
+    /// Whether the connection had been asked something before.
+    pub(super) kept: bool,
 }
 
 /// What is known when a choice is made.
@@ -37,23 +43,84 @@ pub(super) struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// The next probe, an index into those of `rules`.
+    /// The next probe, an index into those of `rules`: the one that the last answer calls for; those
+    /// that ask a known service for more; those for the port; those for any; and, last, the one that
+    /// fits how the port took them.
     pub(super) fn next(&self, rules: &Rules) -> Option<usize> {
         let probes = rules.probes();
-        let asked = |index: usize| {
-            let same = |past: &&Exchange| past.probe == Some(index) && past.inside == self.inside;
-            self.past.iter().any(|past| same(&past))
-        };
-        let nested = |index: usize| self.inside && probes[index].say == Say::Tls;
-        let mut left = (0..probes.len()).filter(|&index| !asked(index) && !nested(index));
+        let left: Vec<usize> = (0..probes.len())
+            .filter(|&index| !self.was_asked(index))
+            .filter(|&index| !(self.inside && probes[index].say == Say::Tls))
+            .collect();
+        let by = |wanted: &dyn Fn(usize) -> bool| left.iter().copied().find(|&index| wanted(index));
+        let named = |name: &str| by(&|index| probes[index].name == name);
         if let Some(then) = self.then {
-            return left.find(|&index| probes[index].name == then);
+            return named(then);
         }
         if let Some(service) = self.service {
-            return left.find(|&index| probes[index].asks(service));
+            return by(&|index| probes[index].asks(service));
         }
-        let left: Vec<usize> = left.collect();
-        let by = |wanted: &dyn Fn(usize) -> bool| left.iter().copied().find(|&index| wanted(index));
-        by(&|index| probes[index].is_for(self.port)).or_else(|| by(&|index| probes[index].anywhere))
+        let waits = self.reaction(rules, "http") == Some(Reaction::Silent);
+        by(&|index| probes[index].is_for(self.port))
+            // A TLS server waits for nothing after a request in plain text.
+            .or_else(|| {
+                by(&|index| probes[index].anywhere && !(waits && probes[index].say == Say::Tls))
+            })
+            .or_else(|| self.learned(rules).and_then(named))
+    }
+
+    /// Whether a probe has been sent here. One that met a connection about to close has not.
+    fn was_asked(&self, index: usize) -> bool {
+        self.past.iter().any(|past| {
+            let is_lost = past.kept && matches!(past.reaction, Reaction::Closed | Reaction::Reset);
+            past.probe == Some(index) && past.inside == self.inside && !is_lost
+        })
+    }
+
+    /// How the port took a probe, here.
+    fn reaction(&self, rules: &Rules, probe: &str) -> Option<Reaction> {
+        self.exchange(rules, probe).map(|past| past.reaction)
+    }
+
+    fn exchange(&self, rules: &Rules, probe: &str) -> Option<&Exchange> {
+        self.past.iter().find(|past| {
+            let sent = past.probe.map(|index| &rules.probes()[index]);
+            past.inside == self.inside && sent.is_some_and(|sent| sent.name == probe)
+        })
+    }
+
+    /// What a server may speak that took an HTTP request, its first byte sent ahead, and what came
+    /// after in this way:
+    /// - MQTT (section 3.1.0) ends a connection whose first byte begins no CONNECT;
+    /// - Redis ends one in which a line begins with `Host:`, and waits for the end of a line of TLS;
+    /// - PostgreSQL takes four bytes for a length, which is too long. It answers an SMB message with
+    ///   an error that is its own;
+    /// - DNS over TCP (RFC 7766) takes two for a length, and waits for 18,000 more; LDAP (RFC 4511)
+    ///   takes one, and waits for 69; SMB three, and waits for 4 MB. A DNS query is answered by the
+    ///   first, is a wrong message of 30 bytes for the second, and has 2 MB for the third.
+    fn learned(&self, rules: &Rules) -> Option<&'static str> {
+        let http = self.exchange(rules, "http")?;
+        let is_closed = |reaction| matches!(reaction, Reaction::Closed | Reaction::Reset);
+        if self.inside {
+            return match http.reaction {
+                Reaction::Silent => Some("ldap"),
+                closed if is_closed(closed) && http.early => Some("mqtt"),
+                closed if is_closed(closed) => Some("redis"),
+                _ => None,
+            };
+        }
+        match (
+            http.reaction,
+            self.reaction(rules, "dns"),
+            self.reaction(rules, "tls"),
+        ) {
+            (Reaction::Silent, None, _) => Some("dns"),
+            (Reaction::Silent, Some(Reaction::Silent), _) => Some("smb"),
+            (Reaction::Silent, Some(closed), _) if is_closed(closed) => Some("ldap"),
+            (closed, _, Some(_)) if is_closed(closed) && http.early => Some("mqtt"),
+            (closed, _, Some(Reaction::Silent)) if is_closed(closed) => Some("redis"),
+            (closed, _, Some(_)) if is_closed(closed) => Some("smb"),
+            _ => None,
+        }
     }
 }

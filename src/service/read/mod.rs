@@ -1,0 +1,75 @@
+//! Answers in binary protocols, and HTTP's: a small function each, from bytes to what they tell.
+//!
+//! None of them allocates more than a [`Service`] and the answer itself take, or reads beyond the
+//! answer; one that is cut short is read as far as it goes.
+
+mod brokers;
+mod bytes;
+mod databases;
+mod directories;
+mod http;
+mod screens;
+mod windows;
+
+use super::found::Service;
+
+/// Reads an answer: what it tells, if it is of the reader's protocol.
+type Reader = fn(&[u8]) -> Option<Service>;
+
+/// Readers of what a probe asks for.
+const ASKED: [(&str, Reader); 10] = [
+    ("postgresql", databases::postgresql_tls),
+    ("postgresql-login", databases::postgresql),
+    ("smb", databases::postgresql_by_error),
+    ("mongodb", databases::mongodb),
+    ("ldap", directories::ldap),
+    ("dns", directories::dns),
+    ("x11", screens::x11),
+    ("rdp", windows::rdp),
+    ("mqtt", brokers::mqtt),
+    ("cassandra", databases::cassandra),
+];
+
+/// Readers of answers that are told from all others, whatever was asked.
+const UNMISTAKABLE: [Reader; 6] = [
+    http::read,
+    databases::mysql,
+    windows::smb,
+    brokers::amqp,
+    databases::cassandra,
+    screens::telnet,
+];
+
+/// What `answer` to `probe` tells.
+pub(crate) fn read(probe: &str, answer: &[u8]) -> Option<Service> {
+    let asked = ASKED.iter().filter(|(name, _)| *name == probe);
+    let readers = asked.map(|(_, reader)| reader).chain(&UNMISTAKABLE);
+    readers.into_iter().find_map(|reader| reader(answer))
+}
+
+/// The value of the `Server` header of an HTTP response.
+pub(crate) fn server(answer: &[u8]) -> Option<&[u8]> {
+    http::server(answer)
+}
+
+/// Whether nothing more is to be expected of an answer: its last line, or the end of a page. Of
+/// binary protocols that cannot be told; a pause will.
+pub(crate) fn is_whole(answer: &[u8]) -> bool {
+    if let Some(whole) = http::is_whole(answer) {
+        return whole;
+    }
+    let Some(lines) = answer.strip_suffix(b"\n") else {
+        return false;
+    };
+    // `220-` is not the last line: RFC 959 section 4.2.
+    let last = lines.rsplit(|&byte| byte == b'\n').next().unwrap_or(lines);
+    !matches!(last, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
+}
+
+/// Whether an answer that pauses is worth waiting for: the rest of a page.
+pub(crate) fn has_more(answer: &[u8]) -> bool {
+    http::is_whole(answer) == Some(false)
+}
+
+#[cfg(test)]
+mod tests;
