@@ -540,3 +540,27 @@ fn a_line_that_goes_on_is_not_whole() {
         assert_eq!(is_whole(answer), whole, "{}", answer.escape_ascii());
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_without_harm(
+        asked in 0..64_usize,
+        begin in proptest::sample::select(vec![
+            "", "HTTP/1.1 200 OK\r\n", "SIP/2.0 200 a\n", "\0\0\0\u{50}\u{fe}SMB", "AMQP", "\u{1}\0\0",
+            "0\u{7f}\u{2}\u{1}\u{1}d", " \u{2}\0\0", "E\0\0\0\u{20}", "$9\r\n# Server\r\n", "220 ",
+        ]),
+        rest in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+    ) {
+        let rules = shared();
+        let probes: Vec<&str> = ["greeting"].into_iter().chain(rules.names()).collect();
+        let answer = [begin.as_bytes(), &rest].concat();
+        let found = rules.identify(probes[asked % probes.len()], &answer).unwrap_or_default();
+        let service = found.service;
+        for text in [&service.product, &service.version, &service.info, &service.hostname] {
+            let bounded = |text: &String| !text.is_empty() && text.len() <= crate::service::MAX_TEXT;
+            proptest::prop_assert!(text.as_ref().is_none_or(bounded), "{:?}", text);
+        }
+        is_whole(&answer);
+        has_more(&answer);
+    }
+}

@@ -75,12 +75,12 @@ fn faults_are_told_with_file_line_and_column() {
         ),
         (
             "[[match]]\npattern = 'x'\nserver = 'y'",
-            "1:",
+            "1:1",
             "one of `pattern`",
         ),
         (
             "greets = '1'\n[[match]]\nname = 'x'",
-            "2:",
+            "2:1",
             "one of `pattern`",
         ),
         (
@@ -129,7 +129,7 @@ fn faults_are_told_with_file_line_and_column() {
             .expect_err(text)
             .to_string();
         assert!(
-            error.starts_with(&format!("own.toml:{place}")) && error.contains(message),
+            error.starts_with(&format!("own.toml:{place}: ")) && error.contains(message),
             "{text:?}: {error}"
         );
         assert_eq!(error.lines().count(), 1, "{error}");
