@@ -16,6 +16,8 @@ mod auditor;
 mod baseline;
 mod check;
 mod compare;
+#[cfg(test)]
+mod damage;
 mod facts;
 mod findings;
 mod known;

@@ -1,6 +1,11 @@
+use proptest::prelude::*;
+
+use crate::audit::damage::{damage, damaged, is_safe};
 use crate::audit::made::{Made, lines, made};
-use crate::audit::{Audit, Kind, Outcome};
+use crate::audit::{Audit, Auditor, Baseline, Kind, Outcome, Policy};
 use crate::engine::{Reason, State};
+use crate::output::Record;
+use crate::report::{Line, Lines};
 
 /// `new` against `old`.
 fn compare(old: &Made, new: &Made) -> Audit {
@@ -287,4 +292,54 @@ fn comments_are_escaped_in_messages() {
     let wanted = "forbidden-open 10.0.0.1 port 22: is open, forbidden [p.toml:1: \
                   \\u{1b}[2J]]>\\u{202e}\\u{0}]";
     assert_eq!(found, [wanted]);
+}
+
+/// An audit of `saved`, as far as its lines can be read.
+fn audit_of(saved: &str, baseline: Option<Baseline>, policy: Policy) -> Option<Audit> {
+    let mut lines = Lines::new(saved.as_bytes());
+    let mut against = Some((baseline, policy));
+    let mut auditor: Option<Auditor> = None;
+    while let Some(line) = lines.next_line().expect("it is in memory") {
+        match (line.line, &mut auditor) {
+            (Ok(Line::Start(start)), None) => {
+                let (baseline, policy) = against.take()?;
+                auditor = Some(Auditor::new(&start, baseline, Some(policy)));
+            }
+            (Ok(line), Some(auditor)) => auditor.record(&Record::Line(line)),
+            _ => {}
+        }
+    }
+    Some(auditor?.finish())
+}
+
+proptest! {
+    /// Whatever is done to a result, as a baseline it is read or its mistake is one line that can be
+    /// shown, and what is found in it or by it, too.
+    #[test]
+    fn damaged_results_are_read_or_told(damage in damage(), shard in prop::option::of(1..4u64)) {
+        let mut result = made("1-60", &[(A, &[22, 23]), (B, &[22])])
+            .named(A, "web.example")
+            .with(B, 25, Reason::Interrupted)
+            .show(&[State::Closed]);
+        result.shard = shard.map(|shard| (shard, 4));
+        let good = result.saved();
+        let damaged = damaged(&good, &damage);
+        let policy = || Policy::parse("p.toml", "[[rule]]\nrequired = '22,25'\ncomment = '\u{202e}'");
+        let read = |saved: &str| {
+            let mut baseline = Baseline::default();
+            baseline.add("old\x1b.ndjson", saved.as_bytes()).map(|()| baseline)
+        };
+        let mut audits = Vec::new();
+        match read(&damaged) {
+            Ok(baseline) => audits.extend(audit_of(&good, Some(baseline), policy().expect("good"))),
+            Err(error) => {
+                let told = error.to_string();
+                prop_assert!(is_safe(&told) && told.len() < 2000, "{told:?}");
+            }
+        }
+        audits.extend(audit_of(&damaged, read(&good).ok(), policy().expect("good")));
+        for line in audits.iter().flat_map(lines) {
+            prop_assert!(is_safe(&line) && line.len() < 2000, "{line:?}");
+        }
+    }
 }

@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::audit::damage::{damage, damaged, is_safe};
 
 fn policy(text: &str) -> Policy {
     match Policy::parse("p.toml", text) {
@@ -269,4 +272,40 @@ fn hostile_keys_are_escaped() {
     assert!(told.contains("`\\u{1b}[2J\\u{202e}`"), "{told}");
     let long = error(&format!("{} = 1", "x".repeat(500_000)));
     assert!(long.len() < 1000, "{}", long.len());
+}
+
+/// A policy with a bit of everything.
+const SEED: &str = r#"default = "deny"
+[[rule]]
+hosts = ["10.0.0.0/24", "web.example", 'fe80::1%2', "10.0-3.*.1"]
+required = "22,https"
+allowed = [80, "8000-8100"]
+forbidden = 0x17
+name = "net"
+comment = """as
+agreed"""
+until = 2026-12-31
+"#;
+
+proptest! {
+    /// Whatever is done to a policy, it is read or its mistake is one line that can be shown.
+    #[test]
+    fn damaged_policies_are_read_or_told(damage in damage()) {
+        let text = damaged(SEED, &damage);
+        match Policy::parse("p.toml", &text) {
+            Ok(policy) => {
+                let host = target("10.0.0.1", Some("web.example"));
+                let rules = policy.rules_for(&host);
+                for port in [0, 22, 23, 443, 65535] {
+                    policy.stance(&rules, port, Which::InForce(day("2026-06-15")));
+                }
+                policy.stances(&rules, day("2026-06-15"));
+            }
+            Err(error) => {
+                let told = error.to_string();
+                prop_assert!(told.starts_with("p.toml:") && told.len() < 2000, "{told}");
+                prop_assert!(is_safe(&told), "{told:?}");
+            }
+        }
+    }
 }
