@@ -347,7 +347,7 @@ fn every_usage_error_names_what_is_wrong_and_exits_2() {
         ("127.0.0.1 --max-sockets 0", "--max-sockets <N>"),
         (
             "127.0.0.1 --format yaml",
-            "[possible values: text, ndjson, csv, list, junit, sarif]",
+            "[possible values: text, ndjson, csv, list, xml, grepable, junit, sarif]",
         ),
         (
             "127.0.0.1 --show up",
@@ -515,6 +515,8 @@ fn a_scan_has_as_many_outputs_as_are_asked_for() {
     assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 4);
 }
 
+const ENDINGS: [&str; 6] = ["txt", "ndjson", "csv", "list", "xml", "gnmap"];
+
 #[test]
 fn what_a_saved_scan_is_made_into_is_what_the_scan_would_have_written() {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -522,7 +524,7 @@ fn what_a_saved_scan_is_made_into_is_what_the_scan_would_have_written() {
     let path = |name: &str| dir.path().join(name).display().to_string();
     let outputs = |name: &str| {
         let of = |ending: &str| format!("-o {}", path(&format!("{name}.{ending}")));
-        ["txt", "ndjson", "csv", "list"].map(of).join(" ")
+        ENDINGS.map(of).join(" ")
     };
     let (open, closed) = (open.port(), closed.port());
     let scan = format!(
@@ -537,7 +539,7 @@ fn what_a_saved_scan_is_made_into_is_what_the_scan_would_have_written() {
         (ran.code, ran.err.as_str(), ran.out.as_str()),
         (Some(0), "", "")
     );
-    for ending in ["txt", "ndjson", "csv", "list"] {
+    for ending in ENDINGS {
         let read = |name: &str| std::fs::read_to_string(path(&format!("{name}.{ending}")));
         let (scan, later) = (read("scan").expect("made"), read("later").expect("made"));
         assert!(!scan.is_empty() && scan == later, "{scan}{later}");

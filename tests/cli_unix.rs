@@ -140,7 +140,7 @@ fn cpu_ticks(id: u32) -> u64 {
 
 #[test]
 fn a_closed_pipe_ends_the_program_quietly() {
-    for format in ["text", "ndjson", "csv", "list"] {
+    for format in ["text", "ndjson", "csv", "list", "xml", "grepable"] {
         let open = Open::new();
         let mut child = start(&format!(
             "127.0.0.1 -p {},1-1024 --format {format}",
@@ -157,7 +157,7 @@ fn a_closed_pipe_ends_the_program_quietly() {
 fn a_full_disk_is_loud() {
     let open = Open::new();
     let args = format!("127.0.0.1 -p {},1-99", open.port());
-    for format in ["text", "ndjson", "csv", "list"] {
+    for format in ["text", "ndjson", "csv", "list", "xml", "grepable"] {
         let ran = Ran::with(&format!("{args} --format {format} -o /dev/full"));
         assert_eq!(ran.code, Some(1), "{format}");
         assert!(

@@ -6,6 +6,11 @@ mod lab;
 #[path = "support/program.rs"]
 mod program;
 
+#[path = "report/nmap.rs"]
+mod nmap;
+#[path = "report/outside.rs"]
+mod outside;
+
 use std::net::TcpListener;
 use std::path::Path;
 

@@ -258,6 +258,10 @@ pub(crate) struct Args {
     #[arg(long, action = clap::ArgAction::Version)]
     version: Option<bool>,
 
+    /// Tell reasons in text, with who rejected, and sums by reason
+    #[arg(long, help_heading = RESULTS)]
+    pub(crate) reason: bool,
+
     /// Nothing on standard error but errors
     #[arg(short, long, conflicts_with = "verbose", help_heading = RESULTS)]
     pub(crate) quiet: bool,

@@ -17,14 +17,14 @@ pub(crate) struct OutputArgs {
     ///
     /// text: for people. ndjson: one JSON object a line, everything that is known; `nishad report`
     /// makes the others from it. csv: a row for each listed port. list: ip:port of each open port,
-    /// a line each. junit, sarif: the findings of an audit.
+    /// a line each. xml, grepable: as nmap's -oX and -oG. junit, sarif: the findings of an audit.
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = RESULTS)]
     pub(crate) format: Option<Format>,
 
     /// Write the results to FILE, in the format of its ending; may be repeated
     ///
-    /// .txt, .ndjson or .jsonl, .csv, .list, .sarif; any other ending is --format. FORMAT:FILE names the
-    /// format, and - is standard output, as in xml:-. With -o nothing goes to standard output but
+    /// .txt, .ndjson or .jsonl, .csv, .list, .xml, .gnmap or .grep, .sarif; any other ending is
+    /// --format. FORMAT:FILE names the format, and - is standard output, as in xml:-. With -o nothing goes to standard output but
     /// what is sent there. Files get their name when they are complete; ndjson, csv and list are
     /// written line by line.
     #[arg(short = 'o', long = "output", value_name = "FILE", help_heading = RESULTS)]

@@ -44,7 +44,11 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
     show: Vec<ShowState>,
 
-    /// Tell reasons
+    /// Tell reasons in text, with who rejected, and sums by reason
+    #[arg(long)]
+    reason: bool,
+
+    /// The same with round-trip times and attempts, and every host
     #[arg(short, long)]
     verbose: bool,
 
@@ -103,6 +107,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     let mut outputs = Outputs::open(&wanted, args.outputs.force, None, show, |sink| {
         TextOptions {
             color: color(args.color, sink),
+            reasons: args.reason,
             verbose: args.verbose,
             more_hosts: 0,
             zone: zone::local(),

@@ -344,6 +344,7 @@ fn open(
     let unresolved = plan.names.pending();
     Outputs::open(wanted, force, lengths, plan.show, |sink| TextOptions {
         color: color(args.color, sink),
+        reasons: args.reason,
         verbose: args.verbose,
         more_hosts: unresolved,
         zone: zone::local(),

@@ -17,15 +17,21 @@ pub enum Format {
     Junit,
     /// The findings of an audit, as SARIF 2.1.0.
     Sarif,
+    /// As nmap's `-oX`.
+    Xml,
+    /// As nmap's `-oG`.
+    Grepable,
 }
 
 impl Format {
     /// All of them, in the order in which help lists them.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 8] = [
         Format::Text,
         Format::Ndjson,
         Format::Csv,
         Format::List,
+        Format::Xml,
+        Format::Grepable,
         Format::Junit,
         Format::Sarif,
     ];
@@ -39,6 +45,8 @@ impl Format {
             Format::List => "list",
             Format::Junit => "junit",
             Format::Sarif => "sarif",
+            Format::Xml => "xml",
+            Format::Grepable => "grepable",
         }
     }
 
@@ -58,6 +66,8 @@ impl Format {
             "csv" => Format::Csv,
             "list" => Format::List,
             "sarif" => Format::Sarif,
+            "xml" => Format::Xml,
+            "gnmap" | "grep" => Format::Grepable,
             _ => return None,
         })
     }

@@ -27,6 +27,7 @@ pub(super) fn recorder(show: Show) -> Recorder {
 pub(super) fn plain() -> TextOptions {
     TextOptions {
         color: false,
+        reasons: false,
         verbose: false,
         more_hosts: 0,
         zone: jiff::tz::TimeZone::UTC,

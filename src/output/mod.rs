@@ -9,6 +9,7 @@
 mod csv;
 mod escape;
 mod format;
+mod grepable;
 mod held;
 mod junit;
 mod list;
@@ -20,6 +21,8 @@ mod recorder;
 mod sarif;
 mod tally;
 mod text;
+pub(crate) mod times;
+mod xml;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -30,10 +33,12 @@ use crate::engine::{Counts, State};
 
 pub use escape::{Escaped, escape};
 pub use format::Format;
+pub use grepable::Grepable;
 pub use ndjson::SCHEMA;
 pub use pending::{Pending, PendingAnswer, PendingHost, PendingPort};
 pub use recorder::{About, Record, Recorder};
 pub use text::{Text, TextOptions};
+pub use xml::Xml;
 
 /// A document under way in one of the formats. What is given to it is what a [`Recorder`] makes of a
 /// scan, or [`Merge`](crate::report::Merge) of saved results.
@@ -51,6 +56,10 @@ pub enum Output {
     Junit,
     /// For CI systems: findings as results of an analysis.
     Sarif,
+    /// For what reads nmap's `-oX`.
+    Xml(Xml),
+    /// For what reads nmap's `-oG`.
+    Grepable(Grepable),
 }
 
 impl Output {
@@ -63,6 +72,8 @@ impl Output {
             Format::List => Output::List,
             Format::Junit => Output::Junit,
             Format::Sarif => Output::Sarif,
+            Format::Xml => Output::Xml(Xml::new(text.zone)),
+            Format::Grepable => Output::Grepable(Grepable::new(text.zone)),
         }
     }
 
@@ -75,6 +86,8 @@ impl Output {
             Output::List => Format::List,
             Output::Junit => Format::Junit,
             Output::Sarif => Format::Sarif,
+            Output::Xml(_) => Format::Xml,
+            Output::Grepable(_) => Format::Grepable,
         }
     }
 
@@ -87,6 +100,8 @@ impl Output {
             Output::List => list::write(out, record),
             Output::Junit => junit::write(out, record),
             Output::Sarif => sarif::write(out, record),
+            Output::Xml(xml) => xml.record(out, record),
+            Output::Grepable(grepable) => grepable.record(out, record),
         }
     }
 }

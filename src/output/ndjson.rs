@@ -26,6 +26,9 @@ pub use service_field::ServiceField;
 /// within a version; none is removed or changes its meaning.
 pub const SCHEMA: u32 = 1;
 
+/// What a line may be, as a JSON Schema (draft 2020-12): `src/output/ndjson.schema.json`.
+pub const JSON_SCHEMA: &str = include_str!("ndjson.schema.json");
+
 /// Writes the lines of `record`. Errors are those of `out`.
 pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     match record {

@@ -16,12 +16,11 @@ use jiff::tz::TimeZone;
 use super::held::{Held, HeldPort};
 use super::ndjson::{HostLine, Line, RunLine, ShardField, StartLine};
 use super::tally::Tally;
-use super::{Record, Show, escape};
+use super::times::Seconds;
+use super::{Record, escape};
 use crate::engine::{Counts, State};
 use crate::target::Dealt;
-use words::{
-    Because, Chance, Seconds, Sums, Word, chance_of, digits, hosts, ports, trust_lines, unknown,
-};
+use words::{Because, Chance, Sums, Word, chance_of, digits, hosts, ports, trust_lines, unknown};
 
 const RULE: &str = "--------------------------------------------------";
 
@@ -30,7 +29,9 @@ const RULE: &str = "--------------------------------------------------";
 pub struct TextOptions {
     /// Colour on the words for states.
     pub color: bool,
-    /// Reasons and round-trip times on port lines, a block for every host.
+    /// Reasons on port lines, with who rejected, and sums by reason.
+    pub reasons: bool,
+    /// The same, with round-trip times and attempts; a block for every host.
     pub verbose: bool,
     /// Hosts that the start line does not count: names that are being resolved, each taken for one.
     pub more_hosts: u64,
@@ -42,9 +43,8 @@ pub struct TextOptions {
 #[derive(Debug)]
 pub struct Text {
     options: TextOptions,
-    /// What the start line says: states listed port by port, hosts planned, which shard it is, and
-    /// whether it is put together from what shards saved.
-    show: Show,
+    /// What the start line says: hosts planned, which shard it is, and whether it is put together from
+    /// what shards saved.
     hosts: u64,
     part: Option<ShardField>,
     merged: bool,
@@ -64,7 +64,6 @@ impl Text {
     pub fn new(options: TextOptions) -> Text {
         Text {
             options,
-            show: Show::default(),
             hosts: 0,
             part: None,
             merged: false,
@@ -80,20 +79,20 @@ impl Text {
     /// Takes a record; writes a host's block when the host is complete. Errors are those of `out`.
     pub fn record(&mut self, out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         match record {
-            Record::Line(Line::Start(start)) => self.begin(start),
             Record::Line(Line::Host(host)) => return self.host(out, host),
             Record::Line(Line::Run(run)) => return self.finish(out, run),
+            Record::Line(Line::Start(start)) => self.begin(start),
             Record::Audit(audit) => {
                 let TextOptions { zone, color, .. } = &self.options;
                 self.audit = Some(audit::block(audit, zone, *color));
             }
-            other => self.held.add(other),
+            _ => {}
         }
+        self.held.add(record);
         Ok(())
     }
 
     fn begin(&mut self, start: &StartLine) {
-        self.show = Show::saved(start.show.as_deref());
         self.hosts = start.hosts.saturating_add(self.options.more_hosts);
         self.part = start.shard;
         self.merged = start.shard.is_none() && start.key.shards.is_some();
@@ -115,7 +114,7 @@ impl Text {
     }
 
     fn host(&mut self, out: &mut impl Write, host: &HostLine<'_>) -> io::Result<()> {
-        let lines = self.held.take(host.ip);
+        let lines = self.held.take(host);
         let tally = Tally::of_reasons(host.reasons.iter().map(|(reason, n)| (*reason, *n)));
         let answered = host.counts.open > 0 || host.counts.closed > 0;
         let alone = self.hosts == 1;
@@ -153,10 +152,8 @@ impl Text {
             started.strftime("%H:%M:%S")
         )?;
         let counts = Counts::from(host.counts);
-        let summed = host.suspect.is_some() && !self.show.is_explicit();
-        let listed = |held: &HeldPort| !(summed && held.verdict.state() == State::Open);
-        self.port_lines(text, lines, listed)?;
-        if summed {
+        self.port_lines(text, lines)?;
+        if self.held.sums_open(host) {
             writeln!(
                 text,
                 "{} accepted every connection and are not listed (--show open lists them)",
@@ -170,21 +167,32 @@ impl Text {
         writeln!(text, "Scan finished in {took} seconds.\n{RULE}")
     }
 
-    fn port_lines(
-        &self,
-        text: &mut String,
-        lines: &[HeldPort],
-        listed: impl Fn(&HeldPort) -> bool,
-    ) -> fmt::Result {
-        let lines = lines.iter().filter(|held| listed(held));
-        let rows = lines.map(|held| (held, Columns::of(held, self.options.verbose)));
+    /// What stands behind a port's state: its service, what that tells of itself and, if that is asked
+    /// for, why the state is what it is.
+    fn columns(&self, held: &HeldPort) -> [String; 3] {
+        let label = held.service.label();
+        let found = held.service.found.as_deref();
+        let because = self.tells_reasons().then_some(Because {
+            verdict: &held.verdict,
+            details: self.options.verbose,
+        });
+        // Escaped, and so as wide as they have characters.
+        [
+            label.map_or(String::new(), |label| escape(&label).to_string()),
+            found.map_or(String::new(), answers::description),
+            because.map_or(String::new(), |because| because.to_string()),
+        ]
+    }
+
+    fn port_lines(&self, text: &mut String, lines: &[HeldPort]) -> fmt::Result {
+        let rows = lines.iter().map(|held| (held, self.columns(held)));
         let rows: Vec<_> = rows.collect();
         let head = |held: &HeldPort| {
             "Port : ".len() + digits(held.port) + held.verdict.state().as_str().len()
         };
         let mut widths = [0; 3];
         for (held, columns) in &rows {
-            let columns = columns.0.iter().map(|column| column.chars().count());
+            let columns = columns.iter().map(|column| column.chars().count());
             for (width, one) in widths
                 .iter_mut()
                 .zip([head(held)].into_iter().chain(columns))
@@ -192,7 +200,7 @@ impl Text {
                 *width = one.max(*width);
             }
         }
-        for (held, Columns(columns)) in &rows {
+        for (held, columns) in &rows {
             let word = Word {
                 state: held.verdict.state(),
                 color: self.options.color,
@@ -226,15 +234,21 @@ impl Text {
         Ok(())
     }
 
-    /// Why ports have no verdict; with -v, why others are filtered.
+    fn tells_reasons(&self) -> bool {
+        self.options.reasons || self.options.verbose
+    }
+
+    /// Why ports have no verdict; if that is asked for, why others are closed or filtered.
     fn reason_lines(&self, text: &mut String, tally: &Tally) -> fmt::Result {
-        let filtered = tally.of(State::Filtered);
-        if self.options.verbose && !filtered.is_empty() {
-            writeln!(text, "Filtered: {filtered}")?;
-        }
-        let unscanned = tally.of(State::Unscanned);
-        if !unscanned.is_empty() {
-            writeln!(text, "Unscanned: {unscanned}")?;
+        for (state, name, wanted) in [
+            (State::Closed, "Closed", self.tells_reasons()),
+            (State::Filtered, "Filtered", self.tells_reasons()),
+            (State::Unscanned, "Unscanned", true),
+        ] {
+            let reasons = tally.of(state);
+            if wanted && !reasons.is_empty() {
+                writeln!(text, "{name}: {reasons}")?;
+            }
         }
         Ok(())
     }
@@ -314,24 +328,6 @@ impl Text {
             "Run finished in {} seconds.\n{RULE}",
             Seconds(run.elapsed_s)
         )
-    }
-}
-
-/// What stands behind a port's state: its service, what that tells of itself and, with -v, why the
-/// state is what it is.
-struct Columns([String; 3]);
-
-impl Columns {
-    fn of(held: &HeldPort, verbose: bool) -> Columns {
-        let label = held.service.label();
-        let found = held.service.found.as_deref();
-        let because = verbose.then(|| Because(&held.verdict).to_string());
-        // Escaped, and so as wide as they have characters.
-        Columns([
-            label.map_or(String::new(), |label| escape(&label).to_string()),
-            found.map_or(String::new(), answers::description),
-            because.unwrap_or_default(),
-        ])
     }
 }
 

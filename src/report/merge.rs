@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use super::problem::{Problem, Weight};
 use super::read::{Lines, MOST_PORTS};
 use super::section::Section;
-use super::sum::{Hosts, Sum, end};
+use super::sum::{Hosts, Sum};
 use super::survey::Survey;
 use super::twice::Twice;
 use crate::engine::{Counts, Reason};
 use crate::output::ndjson::{Address, HostLine, Line, PortLine, RunLine, StartLine, seconds};
+use crate::output::times::end;
 use crate::output::{Record, Run, Show};
 use crate::target::Dealt;
 

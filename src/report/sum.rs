@@ -7,20 +7,10 @@ use jiff::Timestamp;
 
 use crate::engine::{Counts, Reason};
 use crate::output::ndjson::{Address, CountFields, HostLine, RunLine, StartLine, seconds};
+use crate::output::times::end;
 use crate::output::{Run, SCHEMA};
 
 use super::read::MOST_PORTS;
-
-/// When something ended that took `elapsed_s` seconds.
-pub(super) fn end(started: Timestamp, elapsed_s: f64) -> Timestamp {
-    started.checked_add(duration(elapsed_s)).unwrap_or(started)
-}
-
-/// Seconds from a file as a duration, of a century at most.
-pub(super) fn duration(seconds: f64) -> Duration {
-    const CENTURY: f64 = 100.0 * 366.0 * 86_400.0;
-    Duration::try_from_secs_f64(seconds.min(CENTURY)).unwrap_or_default()
-}
 
 /// The sums of a run.
 #[derive(Debug)]

@@ -33,6 +33,7 @@ fn report(inputs: &[Vec<u8>], text: bool) -> (String, Vec<(Weight, String)>) {
         };
         let look = TextOptions {
             color: false,
+            reasons: false,
             verbose: true,
             more_hosts: 0,
             zone: TimeZone::UTC,

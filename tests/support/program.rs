@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -59,16 +60,27 @@ impl From<std::process::Output> for Ran {
     }
 }
 
-/// Every line of `text` as JSON.
+/// Every line of `text` as JSON, which must be as the schema says.
 pub fn json_lines(text: &str) -> Vec<Value> {
     assert!(
         text.is_empty() || text.ends_with('\n'),
         "the last line is cut: {text}"
     );
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect()
+    let lines = text.lines().map(|line| {
+        let json = serde_json::from_str(line).expect(line);
+        if let Err(error) = SCHEMA.validate(&json) {
+            panic!("{error} at {}: {line}", error.instance_path())
+        }
+        json
+    });
+    lines.collect()
 }
+
+/// The schema of NDJSON in the repository.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(nishad::output::ndjson::JSON_SCHEMA).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a schema")
+});
 
 /// The four counts and their sum, which must be `planned`.
 pub fn counts(line: &Value) -> [u64; 4] {

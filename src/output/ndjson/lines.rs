@@ -17,7 +17,7 @@ use super::ServiceField;
 use crate::engine::{Counts, Reason, State, Verdict};
 use crate::output::Run;
 use crate::output::escape::is_dangerous;
-use crate::target::{Dealt, RunKey, Shard, Target};
+use crate::target::{Dealt, PortSet, RunKey, Shard, Target};
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,18 @@ pub struct StartLine {
     pub run_planned: u64,
     /// Targets that could not be read or resolved, as far as known.
     pub targets_failed: u64,
+}
+
+impl StartLine {
+    /// The ports scanned; `None` if the line does not tell, or what it tells are no ports.
+    pub fn port_set(&self) -> Option<PortSet> {
+        let ports = self.ports.as_deref()?;
+        if ports.is_empty() {
+            return Some(PortSet::default());
+        }
+        // Nothing scanned has a name here.
+        PortSet::parse(ports, |_| None).ok()
+    }
 }
 
 /// Which shard of how many.

@@ -1,5 +1,6 @@
 //! NDJSON on hand-made reports, read back by serde_json.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,9 +35,53 @@ fn read(out: &[u8]) -> Vec<Value> {
         !text.chars().any(|c| c != '\n' && is_dangerous(c)),
         "{text:?}"
     );
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect()
+    let lines = text.lines().map(|line| {
+        let json = serde_json::from_str(line).expect(line);
+        LINES.validate(&json).expect(line);
+        json
+    });
+    lines.collect()
+}
+
+static LINES: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(JSON_SCHEMA).expect("JSON");
+    jsonschema::validator_for(&schema).expect("a schema")
+});
+
+/// A field that is missing or has another type is noticed.
+#[test]
+fn the_schema_tells_wrong_lines_from_right_ones() {
+    let schema = serde_json::from_str(JSON_SCHEMA).expect("JSON");
+    assert!(
+        jsonschema::meta::is_valid(&schema),
+        "it is no schema itself"
+    );
+    let schema = &*LINES;
+    let reports = [
+        port(None, 22, Reason::SynAck),
+        host(Counts::default(), Trust::default()),
+    ];
+    let text = document(
+        &mut recorder(Show::default()),
+        &mut Output::Ndjson,
+        &reports,
+        &run(),
+    );
+    for line in read(text.as_bytes()) {
+        let fields = line.as_object().expect("an object");
+        for field in fields.keys().filter(|field| *field != "type") {
+            let mut without = fields.clone();
+            without.remove(field);
+            assert!(!schema.is_valid(&without.into()), "{field} of {line}");
+            let mut wrong = fields.clone();
+            wrong.insert(field.clone(), json!([{}]));
+            assert!(!schema.is_valid(&wrong.into()), "{field} of {line}");
+        }
+        let mut more = fields.clone();
+        more.insert("field of the future".into(), json!(1));
+        assert!(schema.is_valid(&more.into()));
+    }
+    assert!(schema.is_valid(&json!({"type": "line of the future"})));
 }
 
 #[test]

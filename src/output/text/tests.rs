@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::engine::{BulkReport, Counts, PortReport, Reason, Report, Trust, Verdict};
 use crate::output::made::{self, about, counts, host, plain, run, target, verdict};
-use crate::output::{Clock, Output, Recorder, Run};
+use crate::output::{Clock, Output, Recorder, Run, Show};
 
 /// How a run is told: what is listed, how many hosts it has, how it looks.
 #[derive(Clone)]

@@ -122,15 +122,6 @@ impl fmt::Display for Sums<'_> {
     }
 }
 
-/// Seconds with two decimals, of what a file says at most a century.
-pub(super) struct Seconds(pub(super) f64);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}", self.0.clamp(0.0, 3.2e9))
-    }
-}
-
 /// A state as port lines have it.
 pub(super) struct Word {
     pub(super) state: State,
@@ -154,7 +145,11 @@ impl fmt::Display for Word {
 }
 
 /// Why a verdict is what it is.
-pub(super) struct Because<'a>(pub(super) &'a Verdict);
+pub(super) struct Because<'a> {
+    pub(super) verdict: &'a Verdict,
+    /// With round-trip time and attempts.
+    pub(super) details: bool,
+}
 
 impl fmt::Display for Because<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,10 +158,13 @@ impl fmt::Display for Because<'_> {
             attempts,
             rtt,
             from,
-        } = self.0;
+        } = self.verdict;
         f.write_str(reason.as_str())?;
         if let Some(from) = from {
             write!(f, " from {from}")?;
+        }
+        if !self.details {
+            return Ok(());
         }
         if let Some(rtt) = rtt {
             write!(f, ", {:.2} ms", rtt.as_secs_f64() * 1e3)?;
