@@ -136,7 +136,7 @@ fn what_comes_from_outside_is_data_in_every_format() {
             let is_formula = name.starts_with(['=', '+', '-', '@', '\t']);
             assert_eq!(cell.starts_with('\''), is_formula, "{cell}");
         }
-        assert_eq!((&row[2], &row[4], row.len()), ("22", "open", 11));
+        assert_eq!((&row[2], &row[4], row.len()), ("22", "open", 14));
     }
     assert_eq!(list.lines().count(), NAMES.len());
     assert!(
