@@ -133,6 +133,12 @@ impl Line {
         }
     }
 
+    /// A connection was made, and reset before anybody looked.
+    pub(super) fn was_reset(&mut self, now: Instant) {
+        self.talk.connected(now);
+        self.lost(Ended::Reset, now);
+    }
+
     /// What is known at the end.
     pub(super) fn end(self) -> (Target, u16, Service) {
         (self.target, self.port, self.talk.into_service())
@@ -266,9 +272,7 @@ impl Line {
             from: None,
         };
         if outcome == reset {
-            // It was made, and reset before anybody looked.
-            self.talk.connected(now);
-            self.lost(Ended::Reset, now);
+            self.was_reset(now);
         } else {
             self.lost(Ended::Failed, now);
         }

@@ -23,7 +23,7 @@ use slab::Slab;
 use super::socket::Inspector;
 use super::sockets::Beside;
 use super::{ServiceReport, Services};
-use crate::engine::{Note, Options, PortReport, Report, State, Wheel};
+use crate::engine::{Note, Options, PortReport, Reason, Report, State, Wheel};
 use crate::service::Service;
 use crate::target::Target;
 use line::{Line, Progress};
@@ -150,8 +150,13 @@ impl Talks {
     fn open(&mut self, port: &PortReport, kept: Option<TcpStream>, now: Instant) {
         match self.queue.add(&port.target, port.port, self.room() > 0) {
             Place::Begin => {
-                let rtt = port.verdict.rtt;
-                self.begin(port.target.clone(), port.port, rtt, kept, now);
+                let key = self.begin(port.target.clone(), port.port, port.verdict.rtt, now);
+                let line = &mut self.lines[key as usize];
+                if port.verdict.reason == Reason::SynAckReset {
+                    line.was_reset(now);
+                } else if let Some(stream) = kept {
+                    line.take_up(stream, &self.beside.registry, now);
+                }
             }
             Place::Waits => {}
             Place::None => self.tell(port.target.clone(), port.port, Service::default()),
@@ -166,24 +171,21 @@ impl Talks {
         }
     }
 
+    /// Begins a talk; its line.
     fn begin(
         &mut self,
         target: Target,
         port: u16,
         rtt: Option<Duration>,
-        kept: Option<TcpStream>,
         now: Instant,
-    ) {
+    ) -> u32 {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.lines.vacant_entry();
         let key = entry.key();
         let token = self.beside.token(key, self.generation);
-        let mut line = Line::new(&self.services, target, port, rtt, token, now);
-        if let Some(stream) = kept {
-            line.take_up(stream, &self.beside.registry, now);
-        }
-        entry.insert(line);
+        entry.insert(Line::new(&self.services, target, port, rtt, token, now));
         self.ready.push_back(key as u32);
+        key as u32
     }
 
     /// The socket with `token` has an event.
@@ -274,7 +276,7 @@ impl Talks {
         let Some((target, port)) = self.queue.begin() else {
             return false;
         };
-        self.begin(target, port, None, None, now);
+        self.begin(target, port, None, now);
         true
     }
 
