@@ -60,7 +60,11 @@ impl Auditor {
     pub fn record(&mut self, record: &Record) {
         match record {
             Record::Line(Line::Port(port)) | Record::Again(port) => {
-                self.seen(port).port(port.port, port.state);
+                let seen = self.seen(port);
+                seen.port(port.port, port.state);
+                if let Some(found) = &port.service.found {
+                    seen.service(port.port, found);
+                }
             }
             Record::Bulk { like, ports } => self.seen(like).bulk(ports, like.state),
             Record::Line(Line::Host(host)) => self.host(host),

@@ -1,5 +1,7 @@
 //! A result held against a policy, host by host.
 
+mod services;
+
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
@@ -85,6 +87,7 @@ impl Check {
         for port in &facts.open {
             self.open(facts, &rules, *port);
         }
+        self.services(facts, &rules);
         self.required(facts, &rules, &stances);
     }
 

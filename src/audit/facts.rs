@@ -1,8 +1,11 @@
 //! What the result that is audited tells of a host.
 
+use std::sync::Arc;
+
 use super::known::{self, Known, Ports};
 use crate::engine::{Counts, State};
 use crate::report::HostLine;
+use crate::service::Service;
 use crate::target::{PortSet, Target};
 
 /// What was listed of a host that is under way: of ports that are closed or filtered, those that
@@ -13,7 +16,12 @@ pub(super) struct Seen {
     ports: Ports,
     /// Ports that are unscanned, many at once.
     unscanned: Vec<PortSet>,
+    /// What answers on open ports.
+    services: Services,
 }
+
+/// Services by port, as far as they were asked.
+pub(super) type Services = Vec<(u16, Arc<Service>)>;
 
 /// A complete host.
 #[derive(Debug)]
@@ -23,6 +31,7 @@ pub(super) struct Facts<'a> {
     pub(super) accepts_all: bool,
     /// The open ports, ascending.
     pub(super) open: Vec<u16>,
+    pub(super) services: Services,
     /// The ports of each host, if that is known.
     ports: Option<&'a PortSet>,
     listed: Ports,
@@ -36,7 +45,13 @@ impl Seen {
             wanted,
             ports: Vec::new(),
             unscanned: Vec::new(),
+            services: Vec::new(),
         }
+    }
+
+    /// What answers on `port`, which is open.
+    pub(super) fn service(&mut self, port: u16, service: &Arc<Service>) {
+        self.services.push((port, Arc::clone(service)));
     }
 
     pub(super) fn port(&mut self, port: u16, state: State) {
@@ -66,6 +81,7 @@ impl Seen {
             counts: host.counts.into(),
             accepts_all: host.suspect.is_some(),
             open: open.map(|(port, _)| *port).collect(),
+            services: self.services,
             ports,
             listed: self.ports,
             unscanned: self.unscanned,

@@ -107,6 +107,10 @@ pub enum Kind {
     ForbiddenOpen,
     /// A port is open that no rule allows.
     NotAllowed,
+    /// A service answers that is forbidden, on whatever port.
+    ForbiddenService,
+    /// A certificate is not valid as long as it must be.
+    Certificate,
     /// Against the policy, but for an exception that still holds.
     Excepted,
     /// Whether the policy is kept cannot be told.
@@ -298,7 +302,7 @@ impl fmt::Display for Brief<'_> {
 
 impl Kind {
     /// All kinds, in the order in which outputs have them.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Opened,
         Kind::Closed,
         Kind::Changed,
@@ -308,6 +312,8 @@ impl Kind {
         Kind::RequiredMissing,
         Kind::ForbiddenOpen,
         Kind::NotAllowed,
+        Kind::ForbiddenService,
+        Kind::Certificate,
         Kind::Excepted,
         Kind::Unclear,
     ];
@@ -323,10 +329,12 @@ impl Kind {
     ];
 
     /// Those of a policy.
-    pub const POLICY: [Kind; 5] = [
+    pub const POLICY: [Kind; 7] = [
         Kind::RequiredMissing,
         Kind::ForbiddenOpen,
         Kind::NotAllowed,
+        Kind::ForbiddenService,
+        Kind::Certificate,
         Kind::Excepted,
         Kind::Unclear,
     ];
@@ -348,6 +356,8 @@ impl Kind {
             Kind::RequiredMissing => "required-missing",
             Kind::ForbiddenOpen => "forbidden-open",
             Kind::NotAllowed => "not-allowed",
+            Kind::ForbiddenService => "forbidden-service",
+            Kind::Certificate => "certificate",
             Kind::Excepted => "excepted",
             Kind::Unclear => "unclear",
         }
@@ -367,6 +377,10 @@ impl Kind {
             Kind::RequiredMissing => "A port that the policy requires is not open.",
             Kind::ForbiddenOpen => "A port that the policy forbids is open.",
             Kind::NotAllowed => "A port is open that no rule of the policy allows.",
+            Kind::ForbiddenService => "A service answers that the policy forbids.",
+            Kind::Certificate => {
+                "A certificate has expired, or does sooner than the policy wants it."
+            }
             Kind::Excepted => "It is against the policy, but for an exception that still holds.",
             Kind::Unclear => "Whether the policy is kept cannot be told.",
         }
@@ -384,7 +398,9 @@ impl Kind {
             | Kind::HostGone
             | Kind::RequiredMissing
             | Kind::ForbiddenOpen
-            | Kind::NotAllowed => Outcome::Failed,
+            | Kind::NotAllowed
+            | Kind::ForbiddenService
+            | Kind::Certificate => Outcome::Failed,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Results that were never scanned, as reports and as what is saved of them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use crate::engine::{BulkReport, Counts, HostReport, PortReport, Reason, Report, 
 use crate::engine::{Trust, Verdict};
 use crate::output::{About, Clock, Record, Recorder, Run, Show, ndjson};
 use crate::report::{Line, Lines};
-use crate::service;
+use crate::service::{self, Service};
 use crate::target::{HostSet, PortSet, RunKey, Shard, Target, TargetSpace};
 
 /// A result on some ports of some hosts. What it does not say of a port: it is closed.
@@ -20,6 +21,8 @@ pub(super) struct Made {
     pub(super) hosts: Vec<MadeHost>,
     pub(super) shard: Option<(u64, u64)>,
     pub(super) started: Timestamp,
+    /// What answers on open ports of every host, if that was asked.
+    pub(super) services: Option<Vec<(u16, Service)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +50,7 @@ pub(super) fn made(ports: &str, hosts: &[(&'static str, &[u16])]) -> Made {
         hosts: hosts.collect(),
         shard: None,
         started: "2026-06-15T12:00:00Z".parse().expect("a time"),
+        services: None,
     }
 }
 
@@ -148,9 +152,25 @@ impl Made {
         let mut write = |record: &Record| ndjson::write(&mut out, record);
         write(&recorder.start()).expect("a Vec takes all");
         let (reports, run) = self.reports();
+        if self.services.is_some() {
+            recorder.expect_services();
+        }
         for report in reports {
             recorder
                 .report(&report, &mut write)
+                .expect("a Vec takes all");
+            let (Some(services), Report::Port(port)) = (&self.services, &report) else {
+                continue;
+            };
+            let found = services.iter().find(|(known, _)| *known == port.port);
+            let found = found.map(|(_, service)| Arc::new(service.clone()));
+            recorder
+                .service(
+                    &port.target,
+                    port.port,
+                    &found.unwrap_or_default(),
+                    &mut write,
+                )
                 .expect("a Vec takes all");
         }
         write(&recorder.finish(&run)).expect("a Vec takes all");

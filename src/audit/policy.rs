@@ -8,6 +8,8 @@
 //! required = "22,443"                     # must be open
 //! allowed = [80, "8000-8100"]             # may be open
 //! forbidden = "telnet"                    # must not be open
+//! forbid = ["telnet", "ftp"]              # services that must not answer, on whatever port
+//! certificate-days = 30                   # how long certificates must be valid, at least
 //! comment = "web servers"
 //!
 //! [[rule]]
@@ -17,7 +19,8 @@
 //! comment = "old printer, to be replaced"
 //! ```
 //!
-//! Of the rules that hold for a host, the last one that names a port decides on it. The default of a
+//! Of the rules that hold for a host, the last one that names a port decides on it, and the last one that
+//! forbids what answers there or lets the port be open on that. The default of a
 //! host is that of the last rule that has one, else the policy's, else `deny`.
 
 mod parse;
@@ -59,7 +62,7 @@ pub(super) enum Stance {
     Unnamed(Access),
 }
 
-/// A rule. What it says of services and certificates belongs here, too, once a scan knows them.
+/// A rule.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     line: u64,
@@ -72,6 +75,10 @@ pub(super) struct Rule {
     pub(super) required: PortSet,
     allowed: PortSet,
     pub(super) forbidden: PortSet,
+    /// Services that must not answer, by name: `ftp`, inside TLS also `ftps`.
+    pub(super) forbid: Vec<String>,
+    /// Days for which certificates must be valid.
+    pub(super) certificate_days: Option<u32>,
     access: Option<Access>,
 }
 
@@ -180,7 +187,12 @@ impl Policy {
         }
     }
 
-    fn chosen(&self, rules: &[u32], which: Which) -> impl DoubleEndedIterator<Item = &Rule> {
+    /// Those of `rules` that count, in order.
+    pub(super) fn chosen(
+        &self,
+        rules: &[u32],
+        which: Which,
+    ) -> impl DoubleEndedIterator<Item = &Rule> {
         let rules = rules
             .iter()
             .filter_map(|number| self.rules.get(*number as usize));
@@ -216,7 +228,7 @@ impl Rule {
         self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.is_for(target))
     }
 
-    fn stance(&self, port: u16) -> Option<Stance> {
+    pub(super) fn stance(&self, port: u16) -> Option<Stance> {
         let stances = [
             (&self.required, Stance::Required),
             (&self.allowed, Stance::Allowed),

@@ -6,6 +6,7 @@ use crate::audit::{Audit, Auditor, Baseline, Kind, Outcome, Policy};
 use crate::engine::{Reason, State};
 use crate::output::Record;
 use crate::report::{Line, Lines};
+use crate::service::{Certificate, Manner, Service, Tls};
 
 /// `new` against `old`.
 fn compare(old: &Made, new: &Made) -> Audit {
@@ -342,4 +343,92 @@ proptest! {
             prop_assert!(is_safe(&line) && line.len() < 2000, "{line:?}");
         }
     }
+}
+
+fn service(name: &str) -> Service {
+    Service {
+        name: Some(name.into()),
+        manner: Manner::Answers,
+        ..Service::default()
+    }
+}
+
+/// Whatever the port, what speaks there counts; a rule that lets the port be open excepts it.
+#[test]
+fn forbidden_services_are_found_on_any_port() {
+    let policy = r#"
+        default = "allow"
+        [[rule]]
+        forbid = ["telnet", "ftp"]
+        comment = "never in the clear"
+        [[rule]]
+        hosts = "10.0.0.2"
+        allowed = 2323
+        until = 2026-06-15
+    "#;
+    let mut made = made(
+        "1-3000",
+        &[("10.0.0.1", &[22, 2323]), ("10.0.0.2", &[2323])],
+    );
+    made.services = Some(vec![(22, service("ssh")), (2323, service("telnet"))]);
+    let found = "forbidden-service 10.0.0.1 port 2323: speaks telnet, forbidden \
+                 [p.toml:3: never in the clear]";
+    assert_eq!(lines(&made.audit(None, Some(policy))), [found]);
+    // The exception ends.
+    made.started = "2026-06-16T12:00:00Z".parse().expect("a time");
+    assert_eq!(
+        made.audit(None, Some(policy)).count(Kind::ForbiddenService),
+        2
+    );
+    // Inside TLS it has a name of its own, too.
+    let mut ftps = service("ftp");
+    ftps.tls = Some(Box::default());
+    made.services = Some(vec![(22, service("ssh")), (2323, ftps)]);
+    let only = |name: &str| format!("default = \"allow\"\n[[rule]]\nforbid = \"{name}\"");
+    for (name, found) in [("ftps", 2), ("ftp", 2), ("telnet", 0)] {
+        let audit = made.audit(None, Some(&only(name)));
+        assert_eq!(audit.count(Kind::ForbiddenService), found, "{name}");
+    }
+}
+
+#[test]
+fn certificates_that_end_too_soon_are_found() {
+    let policy = "default = \"allow\"\n[[rule]]\ncertificate-days = 30";
+    let mut made = made("1-500", &[("10.0.0.1", &[443])]);
+    for (ends, found) in [
+        ("2026-07-15T00:00:00Z", None),
+        (
+            "2026-07-14T23:59:59Z",
+            Some("expires on 2026-07-14, within 30 days"),
+        ),
+        ("2026-06-14T00:00:00Z", Some("expired on 2026-06-14")),
+    ] {
+        let mut https = service("http");
+        https.tls = Some(Box::new(Tls {
+            certificate: Some(Certificate {
+                subject: Some("CN=a\u{1b}[2J".into()),
+                not_after: Some(ends.parse().expect("a time")),
+                ..Certificate::default()
+            }),
+            ..Tls::default()
+        }));
+        made.services = Some(vec![(443, https)]);
+        let wanted = found.map(|found| {
+            format!("certificate 10.0.0.1 port 443: the certificate of CN=a [2J {found} [p.toml:2]")
+        });
+        let audit = made.audit(None, Some(policy));
+        assert_eq!(lines(&audit), wanted.into_iter().collect::<Vec<_>>());
+    }
+}
+
+/// A result without services is not clean by that.
+#[test]
+fn services_that_nobody_asked_are_unclear() {
+    let policy = "default = \"allow\"\n[[rule]]\nforbid = \"telnet\"";
+    let mut made = made("1-500", &[("10.0.0.1", &[22, 443])]);
+    let unclear = "unclear 10.0.0.1 ports 22,443: what answers is not known: scan with --services \
+                   [p.toml:2]";
+    assert_eq!(lines(&made.audit(None, Some(policy))), [unclear]);
+    made.services = Some(vec![(22, service("ssh")), (443, service("http"))]);
+    assert_eq!(made.audit(None, Some(policy)).outcome(), Outcome::Clean);
 }

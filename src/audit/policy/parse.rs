@@ -21,16 +21,22 @@ const MAX_TEXT: usize = 1000;
 
 /// Keys on top, and of a rule.
 const TOP: [&str; 2] = ["default", "rule"];
-const RULE: [&str; 8] = [
+const RULE: [&str; 10] = [
     "hosts",
     "required",
     "allowed",
     "forbidden",
+    "forbid",
+    "certificate-days",
     "default",
     "name",
     "comment",
     "until",
 ];
+
+/// Services that a rule names at most, and the most days: a century.
+const MAX_SERVICES: usize = 1000;
+const MAX_DAYS: u32 = 36_525;
 
 /// How alike two keys are, 0 to 1, if one is taken for a slip of the other.
 const SLIP: f64 = 0.6;
@@ -186,10 +192,14 @@ fn rule(table: &DeTable, line: u64, span: Range<usize>) -> Result<Rule, Wrong> {
         required: ports("required")?,
         allowed: ports("allowed")?,
         forbidden: ports("forbidden")?,
+        forbid: get(table, "forbid").map_or_else(|| Ok(Vec::new()), services)?,
+        certificate_days: get(table, "certificate-days").map(days).transpose()?,
         access: get(table, "default").map(access).transpose()?,
     };
-    if rule.named().is_empty() && rule.access.is_none() {
-        let what = "the rule says nothing: give `required`, `allowed`, `forbidden` or `default`";
+    let of_services = !rule.forbid.is_empty() || rule.certificate_days.is_some();
+    if rule.named().is_empty() && rule.access.is_none() && !of_services {
+        let what = "the rule says nothing: give `required`, `allowed`, `forbidden`, `forbid`, \
+                    `certificate-days` or `default`";
         return Err((span, what.into()));
     }
     for (key, one, other, others) in [
@@ -289,6 +299,38 @@ fn hosts(value: &Value) -> Result<Vec<super::HostPattern>, Wrong> {
         DeValue::Array(list) => list.iter().map(host).collect(),
         _ => Ok(vec![host(value)?]),
     }
+}
+
+/// `"telnet"`, or a list of names of services.
+fn services(value: &Value) -> Result<Vec<String>, Wrong> {
+    let service = |value: &Value| {
+        let name = string(value)?;
+        let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
+        match name.chars().all(letter) && !name.is_empty() {
+            true => Ok(name),
+            false => {
+                let what = "a service is named as --services names it, in lower case: \"telnet\"";
+                Err((value.span(), what.into()))
+            }
+        }
+    };
+    match value.get_ref() {
+        DeValue::Array(list) if list.is_empty() || list.len() > MAX_SERVICES => {
+            let what = format!("`forbid` names 1 to {MAX_SERVICES} services");
+            Err((value.span(), what))
+        }
+        DeValue::Array(list) => list.iter().map(service).collect(),
+        _ => Ok(vec![service(value)?]),
+    }
+}
+
+fn days(value: &Value) -> Result<u32, Wrong> {
+    let number = value.get_ref().as_integer();
+    let days = number.and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());
+    days.filter(|days| *days <= MAX_DAYS).ok_or_else(|| {
+        let what = format!("`certificate-days` is a number of days, 0 to {MAX_DAYS}");
+        (value.span(), what)
+    })
 }
 
 /// `"22,80-90,https"`, `22`, or a list of these.

@@ -163,7 +163,8 @@ fn mistakes_have_their_line_and_column() {
         ),
         (
             "[[rule]]\nxyzzy = 22",
-            "p.toml:2:1: unknown key `xyzzy`; known are hosts, required, allowed, forbidden, default, \
+            "p.toml:2:1: unknown key `xyzzy`; known are hosts, required, allowed, forbidden, forbid, \
+             certificate-days, default, \
              name, comment, until",
         ),
         (
@@ -180,7 +181,8 @@ fn mistakes_have_their_line_and_column() {
         ),
         (
             "default='deny'\n\n[[rule]]\nhosts = '10.0.0.1'",
-            "p.toml:3:1: the rule says nothing: give `required`, `allowed`, `forbidden` or `default`",
+            "p.toml:3:1: the rule says nothing: give `required`, `allowed`, `forbidden`, `forbid`, \
+             `certificate-days` or `default`",
         ),
         (
             "[[rule]]\nrequired = 22\nforbidden = \"20-25\"",
@@ -307,5 +309,41 @@ proptest! {
                 prop_assert!(is_safe(&told), "{told:?}");
             }
         }
+    }
+}
+
+#[test]
+fn rules_on_services_are_read_and_slips_in_them_named() {
+    let policy = policy("[[rule]]\nforbid = [\"telnet\", \"ftp\"]\ncertificate-days = 30");
+    assert_eq!(policy.rules()[0].forbid, ["telnet", "ftp"]);
+    assert_eq!(policy.rules()[0].certificate_days, Some(30));
+    for (text, told) in [
+        (
+            "forbid = []",
+            "p.toml:2:10: `forbid` names 1 to 1000 services",
+        ),
+        (
+            "forbid = \"Telnet\"",
+            "p.toml:2:10: a service is named as --services names it",
+        ),
+        (
+            "forbid = 23",
+            "p.toml:2:10: text, in quotes, is wanted here",
+        ),
+        (
+            "certificate-days = -1",
+            "p.toml:2:20: `certificate-days` is a number of days",
+        ),
+        (
+            "certificate-days = \"30\"",
+            "p.toml:2:20: `certificate-days` is a number",
+        ),
+        (
+            "certificate-day = 30",
+            "p.toml:2:1: unknown key `certificate-day`; did you mean",
+        ),
+    ] {
+        let error = error(&format!("[[rule]]\n{text}"));
+        assert!(error.starts_with(told), "{error}");
     }
 }
