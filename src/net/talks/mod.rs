@@ -172,13 +172,7 @@ impl Talks {
     }
 
     /// Begins a talk; its line.
-    fn begin(
-        &mut self,
-        target: Target,
-        port: u16,
-        rtt: Option<Duration>,
-        now: Instant,
-    ) -> u32 {
+    fn begin(&mut self, target: Target, port: u16, rtt: Option<Duration>, now: Instant) -> u32 {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.lines.vacant_entry();
         let key = entry.key();
