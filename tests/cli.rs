@@ -9,7 +9,7 @@ mod program;
 use std::collections::BTreeSet;
 
 use lab::Lab;
-use program::{Closed, Open, Ran, Silent, counts, json_lines, nishad};
+use program::{Closed, Open, Ran, counts, json_lines, nishad};
 
 /// The lines between the rules of a block: header, ports, sums.
 fn sections(text: &str) -> Vec<Vec<&str>> {
@@ -100,7 +100,7 @@ fn other_states_are_listed_on_request() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_port_that_does_not_answer_is_filtered() {
-    let silent = Silent::new();
+    let silent = program::Silent::new();
     let ran = Ran::with(&format!(
         "127.0.0.1 -p {} -t 0.2 --retries 1 --show all -v",
         silent.port()
@@ -455,7 +455,7 @@ fn results_go_to_the_file_asked_for() {
     for format in ["text", "ndjson"] {
         let ran = run(&format!("{format}:{}", nowhere.display()));
         assert_eq!(ran.code, Some(1));
-        let wanted = format!("error: cannot write to {}: No such file", nowhere.display());
+        let wanted = format!("error: cannot write to {}: ", nowhere.display());
         assert!(ran.err.starts_with(&wanted), "{}", ran.err);
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     }

@@ -12,7 +12,6 @@ mod nmap;
 mod outside;
 
 use std::net::TcpListener;
-use std::path::Path;
 
 use lab::Lab;
 use program::{Closed, Open, Ran, counts, json_lines, nishad};
@@ -315,7 +314,7 @@ fn a_killed_scan_is_read_as_far_as_it_goes() {
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     let dir = dir();
-    let path: &Path = dir.path();
+    let path = dir.path();
     // As if the last line had been under way.
     std::fs::write(path.join("cut"), saved + r#"{"type":"port","ip":"127"#).expect("writable");
     let ran = run_in(&dir, "report cut");

@@ -178,7 +178,23 @@ impl Destination {
 pub(crate) fn is_special(path: &Path) -> bool {
     let is_other = |there: Metadata| !there.is_file() && !there.is_dir();
     // What stands for a descriptor is whatever that is of.
-    path.starts_with("/dev") || path.metadata().is_ok_and(is_other)
+    let device = cfg!(windows) && is_dos_device(path);
+    device || path.starts_with("/dev") || path.metadata().is_ok_and(is_other)
+}
+
+/// Whether Windows has a device by this name, in any folder and with any ending ("Naming Files, Paths,
+/// and Namespaces").
+fn is_dos_device(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.split(['.', ':']).next().unwrap_or_default();
+    let name = name.trim_end().to_ascii_uppercase();
+    let port = name.strip_prefix("COM").or(name.strip_prefix("LPT"));
+    let is_port = port.is_some_and(|port| port.len() == 1 && ("1"..="9").contains(&port));
+    is_port
+        || matches!(
+            name.as_str(),
+            "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+        )
 }
 
 /// Where `path` leads, whichever way: also of what is not there yet.
@@ -211,6 +227,33 @@ mod tests {
         let wanted = args.wanted().map_err(|error| error.to_string())?;
         let pairs = wanted.into_iter().map(|one| (one.format, one.to.name()));
         Ok(pairs.collect())
+    }
+
+    #[test]
+    fn devices_of_windows_have_names() {
+        for name in [
+            "NUL",
+            "nul",
+            "found/con.txt",
+            "COM1",
+            "lpt9:",
+            "Aux ",
+            "conout$",
+        ] {
+            assert!(is_dos_device(Path::new(name)), "{name}");
+        }
+        for name in [
+            "",
+            "found",
+            "nul/found",
+            "null",
+            "COM",
+            "com0",
+            "com10",
+            "lpt.1",
+        ] {
+            assert!(!is_dos_device(Path::new(name)), "{name}");
+        }
     }
 
     #[test]

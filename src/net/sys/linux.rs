@@ -7,7 +7,7 @@
 #[path = "linux/resources.rs"]
 mod resources;
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -102,9 +102,12 @@ impl ErrorQueue {
     }
 
     fn next(&mut self, fd: RawFd) -> nix::Result<Option<Icmp>> {
-        // The queue's data is the rejected packet, which is not needed.
+        // The queue's data is the rejected packet, which is not needed. Yet some is asked for: qemu-user
+        // does nothing where there is no room for any, and says that it went well.
+        let mut data = [0];
+        let mut data = [IoSliceMut::new(&mut data)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let message = recvmsg::<()>(fd, &mut [], Some(&mut self.control), flags)?;
+        let message = recvmsg::<()>(fd, &mut data, Some(&mut self.control), flags)?;
         Ok(message.cmsgs()?.find_map(|control| icmp_of(&control)))
     }
 }
