@@ -7,6 +7,7 @@
 // The worlds' other users need what these tests do not.
 #![allow(clippy::unwrap_used, dead_code)]
 
+mod absent;
 mod faults;
 mod groups;
 #[path = "../world/lab.rs"]
