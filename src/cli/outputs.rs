@@ -4,6 +4,7 @@
 use std::io;
 
 use anyhow::{Context, Result};
+use console::Term;
 
 use nishad::checkpoint::SavedOutput;
 use nishad::output::ndjson::{HostLine, Line};
@@ -194,9 +195,13 @@ impl Outputs {
 pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
     // https://no-color.org: set to anything but nothing.
     let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let terminal = sink.is_terminal();
+    // To ask is what makes the console of Windows understand colour; the oldest does not.
+    let console = cfg!(windows) && terminal;
+    let understood = !console || Term::stdout().features().colors_supported();
     match wanted {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => sink.is_terminal() && !unwanted(),
+        Color::Auto => terminal && understood && !unwanted(),
     }
 }
