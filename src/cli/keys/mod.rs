@@ -25,6 +25,7 @@ const LISTED: usize = 50;
 
 /// What a key asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "nothing listens there"))]
 enum Key {
     /// A status line.
     Status,

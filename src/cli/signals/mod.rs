@@ -36,9 +36,10 @@ impl Signals {
     pub(crate) fn install() -> io::Result<Signals> {
         let deadly = Arc::new(AtomicBool::new(true));
         let cancel = Arc::new(AtomicBool::new(false));
+        #[cfg(unix)]
         let setters = system::install(&deadly, &cancel)?;
         #[cfg(windows)]
-        let () = setters;
+        system::install(&deadly, &cancel)?;
         Ok(Signals {
             deadly,
             cancel,
