@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nishad::engine::{Options, PortReport, Reason, Report, State};
-use nishad::net::{Event, RunReport, scan};
+use nishad::net::{Control, Event, RunReport, scan};
 use nishad::target::{HostSet, PortSet, TargetSpace};
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 

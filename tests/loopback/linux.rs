@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use nishad::engine::{LocalFault, Note};
-use nishad::net::Control;
 
 use super::*;
 use crate::lab::Lab;
