@@ -110,7 +110,7 @@ pub(crate) fn configure(
         .chain(off)
         .collect();
     let sub = matches.subcommand_name();
-    let mut front = Vec::new();
+    let mut kept: Vec<Entry> = Vec::new();
     for layer in [environment, file] {
         for entry in &layer {
             entry.check(command, sub).map_err(refused)?;
@@ -118,28 +118,85 @@ pub(crate) fn configure(
         let layer = nearest(active, layer, &taken).map_err(refused)?;
         taken.extend(layer.iter().map(Entry::taken));
         // What is farther off goes in front.
-        front.splice(0..0, layer.iter().flat_map(Entry::arguments));
+        kept.splice(0..0, layer);
     }
-    let origins = taken
-        .into_iter()
-        .map(|(id, origin, _)| (id, origin))
-        .collect();
-    if front.is_empty() && complete {
+    if kept.is_empty() && complete {
+        let origins = origins(taken);
         return Ok(Configured { matches, origins });
     }
-    let at = match sub {
-        Some(name) => typed
-            .iter()
-            .position(|word| word == name)
-            .map_or(1, |at| at + 1),
-        None => 1.min(typed.len()),
+    let line = Line {
+        command,
+        typed,
+        sub,
     };
-    let mut words = typed;
-    words.splice(at..at, front);
+    line.drop_useless(&mut kept);
+    taken.retain(|(id, origin, _)| {
+        *origin == Origin::CommandLine || kept.iter().any(|entry| entry.id == *id)
+    });
     Ok(Configured {
-        matches: read(command, &words)?,
-        origins,
+        matches: read(command, &line.with(kept.iter()))?,
+        origins: origins(taken),
     })
+}
+
+fn origins(taken: Vec<(Id, Origin, bool)>) -> Vec<(Id, Origin)> {
+    let origins = taken.into_iter().map(|(id, origin, _)| (id, origin));
+    origins.collect()
+}
+
+/// What was typed, for options to be put in.
+struct Line<'a> {
+    command: &'a Command,
+    typed: Vec<OsString>,
+    sub: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// What was typed, with options in front.
+    fn with<'e>(&self, entries: impl Iterator<Item = &'e Entry>) -> Vec<OsString> {
+        let at = match self.sub {
+            Some(name) => {
+                let at = self.typed.iter().position(|word| word == name);
+                at.map_or(1, |at| at + 1)
+            }
+            None => 1.min(self.typed.len()),
+        };
+        let mut words = self.typed.clone();
+        words.splice(at..at, entries.flat_map(Entry::arguments));
+        words
+    }
+
+    /// Drops options that are for nothing, since they need another one that is not given: a file may
+    /// have them for when it is.
+    fn drop_useless(&self, entries: &mut Vec<Entry>) {
+        let lacks = |entries: &[&Entry]| {
+            let words = self.with(entries.iter().copied());
+            let read = self.command.clone().try_get_matches_from(words);
+            read.is_err_and(|error| error.kind() == ErrorKind::MissingRequiredArgument)
+        };
+        if !lacks(&entries.iter().collect::<Vec<_>>()) {
+            return;
+        }
+        // Those that are complete by what was typed, then those that are so by these.
+        let mut used = vec![false; entries.len()];
+        loop {
+            let mut more = false;
+            for index in 0..entries.len() {
+                let with = |(at, _): &(usize, &Entry)| used[*at] || *at == index;
+                let tried = entries.iter().enumerate().filter(with);
+                let tried: Vec<&Entry> = tried.map(|(_, entry)| entry).collect();
+                if !used[index] && !lacks(&tried) {
+                    used[index] = true;
+                    more = true;
+                }
+            }
+            if !more {
+                break;
+            }
+        }
+        let mut used = used.into_iter();
+        entries.retain(|_| used.next().unwrap_or(false));
+    }
 }
 
 fn read(command: &Command, words: &[OsString]) -> Result<ArgMatches, Refused> {

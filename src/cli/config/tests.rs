@@ -200,6 +200,35 @@ fn a_report_takes_what_it_has() {
     assert!(configured("nishad completions bash", &[("NISHAD_XYZZY", "1")], "x").is_ok());
 }
 
+/// A file may hold what is needed only together with something that is typed now and then.
+#[test]
+fn what_needs_another_option_waits_for_it() {
+    let file = "service-rules = [\"r.toml\"]\nask-printers = true\ntimeout = \"2s\"\n";
+    let asked = |typed: &str, variables: &[_], file: &str| {
+        let args = args(typed, variables, file);
+        let services = &args.services;
+        (
+            services.ask_printers,
+            services.service_rules.len(),
+            args.timeout.is_some(),
+        )
+    };
+    assert_eq!(asked("nishad h", &[], file), (false, 0, true));
+    assert_eq!(asked("nishad --services h", &[], file), (true, 1, true));
+    let variables = [("NISHAD_SERVICES", "true")];
+    assert_eq!(asked("nishad h", &variables, file), (true, 1, true));
+    assert_eq!(
+        asked(
+            "nishad --ask-printers h",
+            &[],
+            "services = true\nrate = 5\n"
+        ),
+        (true, 0, false)
+    );
+    let error = configured("nishad --ask-printers h", &[], "rate = 5\n").expect_err("it lacks");
+    assert!(error.contains("--services"), "{error}");
+}
+
 /// What is shown can be taken for a file, and gives the same.
 #[test]
 fn what_is_shown_gives_the_same_again() {
