@@ -3,6 +3,9 @@
 //! A thread of the program reads them; what they ask for is done by the thread that scans, between two
 //! turns of its loop. The engine knows nothing of it.
 
+#[cfg(windows)]
+#[path = "console.rs"]
+mod listener;
 #[cfg(unix)]
 mod listener;
 #[cfg(unix)]
@@ -52,13 +55,10 @@ impl Keys {
     pub(crate) fn listen(signals: &Signals, control: &Control) -> Keys {
         let (sender, pressed) = channel();
         let person = io::stdin().is_terminal() && io::stderr().is_terminal();
-        #[cfg(unix)]
         if person && !events::are_wanted() {
             // Without keys the scan is as good.
             let _ = listener::start(signals, sender);
         }
-        #[cfg(not(unix))]
-        let _ = (person, sender, events::are_wanted());
         Keys::new(signals, control, pressed)
     }
 
