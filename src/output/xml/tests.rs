@@ -8,6 +8,7 @@ use super::*;
 use crate::engine::{Reason, Report, Trust};
 use crate::output::made::{counts, document, host, port, recorder, run};
 use crate::output::{Output, Show};
+use crate::service::Service;
 
 /// Every tag with its attributes, as a reader has them.
 fn tags(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
@@ -145,4 +146,32 @@ fn a_host_that_accepts_everything_is_counted_and_named() {
         let host = of(&tags, "host").next().expect("it is there");
         assert_eq!(host["comment"], "suspect: accepts-all");
     }
+}
+
+/// What a port that was talked to tells, in the order in which nmap has it.
+#[test]
+fn what_answers_is_a_probed_service() {
+    let found = Service {
+        name: Some("http".into()),
+        product: Some("a<b>\u{1b}".into()),
+        version: Some("1.0".into()),
+        cpe: vec!["cpe:/a:x&y".into()],
+        tls: Some(Box::default()),
+        ..Service::default()
+    };
+    let mut field = ServiceField::from(Some("https"));
+    let written = |field: &ServiceField<'_>| {
+        let mut text = Tags(Writer::new(Vec::new()));
+        service(&mut text, field).expect("a Vec takes all");
+        String::from_utf8(text.0.into_inner()).expect("UTF-8")
+    };
+    let table = "<service name=\"https\" method=\"table\" conf=\"3\"/>\n";
+    assert_eq!(written(&field), table);
+    field.found = Some(found.into());
+    assert_eq!(
+        written(&field),
+        "<service name=\"http\" method=\"probed\" conf=\"10\" product=\"a&lt;b&gt;\u{fffd}\" \
+         version=\"1.0\" tunnel=\"ssl\">\n<cpe>cpe:/a:x&amp;y</cpe></service>\n"
+    );
+    assert_eq!(written(&ServiceField::default()), "");
 }
