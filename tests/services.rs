@@ -426,3 +426,62 @@ fn talks_are_ended_by_ctrl_c_and_gone_on_with() {
     );
     assert_eq!(lines[lines.len() - 1]["complete"], true);
 }
+
+/// What runs out on this machine costs time, and no service: talks are put back as probes are.
+#[cfg(target_os = "linux")]
+#[test]
+fn failures_of_this_machine_are_no_answer() {
+    let greets: Vec<_> = (0..6).map(|_| Server::greets(SSH)).collect();
+    let closes: Vec<_> = (0..3).map(|_| Server::closes()).collect();
+    let ports = greets.iter().chain(&closes);
+    let ports: Vec<_> = ports.map(|server| server.port.to_string()).collect();
+    let run = |wrapper: &[&str]| {
+        let words = wrapper.iter().copied().chain([program::path()]);
+        let words: Vec<_> = words.collect();
+        let output = std::process::Command::new(words[0])
+            .args(&words[1..])
+            .args(["-V", "--quiet", "--format", "ndjson", "127.0.0.1", "-p"])
+            .arg(ports.join(","))
+            .output();
+        let ran = Ran::from(output.expect("it was there a moment ago"));
+        assert_eq!(ran.code, Some(0), "{wrapper:?}: {}", ran.err);
+        let told = ran.json("port").into_iter().map(|line| {
+            let service = &line["service"];
+            let manner = (service["name"].clone(), service["manner"].clone());
+            (line["port"].as_u64().expect("a port"), manner)
+        });
+        told.collect::<BTreeMap<_, _>>()
+    };
+    let plenty = run(&[]);
+    assert_eq!(plenty.len(), 9);
+    let is_there = |program: &str| {
+        let there = std::process::Command::new(program)
+            .arg("--version")
+            .output();
+        let there = there.is_ok_and(|output| output.status.success());
+        let required = std::env::var("NISHAD_LAB").as_deref() == Ok("required");
+        assert!(
+            there || !required,
+            "{program} is missing, and NISHAD_LAB=required"
+        );
+        if !there {
+            println!("skipped in part: there is no {program}");
+        }
+        there
+    };
+    if is_there("prlimit") {
+        assert_eq!(run(&["prlimit", "--nofile=16:16"]), plenty);
+    }
+    if is_there("strace") {
+        for fault in [
+            "socket:error=EMFILE:when=2..30+2",
+            "socket:error=ENOBUFS:when=5..40+3",
+            "connect:error=EADDRNOTAVAIL:when=12..40+2",
+            "epoll_ctl:error=ENOMEM:when=5..40+4",
+        ] {
+            let inject = format!("--inject={fault}");
+            let strace = ["strace", "-qq", "-o", "/dev/null", &inject];
+            assert_eq!(run(&strace), plenty, "{fault}");
+        }
+    }
+}
