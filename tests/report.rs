@@ -1,8 +1,12 @@
 //! Shards and `nishad report` as a user runs them.
 
+#[path = "support/browser.rs"]
+mod browser;
 #[allow(dead_code, reason = "one test needs a part")]
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "report/page.rs"]
+mod page;
 #[path = "support/program.rs"]
 mod program;
 

@@ -9,18 +9,23 @@ const MAX_CHARS: usize = 256;
 /// Text from outside, safe to show on a terminal: dangerous characters as `\u{…}`, and at most
 /// 256 characters of it, then `…`.
 pub fn escape(text: &str) -> Escaped<'_> {
-    Escaped(text)
+    escape_up_to(text, MAX_CHARS)
+}
+
+/// The same with at most `most` characters of it.
+pub(super) fn escape_up_to(text: &str, most: usize) -> Escaped<'_> {
+    Escaped(text, most)
 }
 
 /// See [`escape`].
 #[derive(Clone, Copy, Debug)]
-pub struct Escaped<'a>(&'a str);
+pub struct Escaped<'a>(&'a str, usize);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
         for (index, c) in self.0.chars().enumerate() {
-            if index == MAX_CHARS {
+            if index == self.1 {
                 return f.write_char('…');
             }
             if is_dangerous(c) {

@@ -21,11 +21,13 @@ pub enum Format {
     Xml,
     /// As nmap's `-oG`.
     Grepable,
+    /// A page for a browser.
+    Html,
 }
 
 impl Format {
     /// All of them, in the order in which help lists them.
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Text,
         Format::Ndjson,
         Format::Csv,
@@ -34,6 +36,7 @@ impl Format {
         Format::Grepable,
         Format::Junit,
         Format::Sarif,
+        Format::Html,
     ];
 
     /// As it is typed.
@@ -47,6 +50,7 @@ impl Format {
             Format::Sarif => "sarif",
             Format::Xml => "xml",
             Format::Grepable => "grepable",
+            Format::Html => "html",
         }
     }
 
@@ -68,6 +72,7 @@ impl Format {
             "sarif" => Format::Sarif,
             "xml" => Format::Xml,
             "gnmap" | "grep" => Format::Grepable,
+            "html" | "htm" => Format::Html,
             _ => return None,
         })
     }

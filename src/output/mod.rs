@@ -2,15 +2,18 @@
 //!
 //! A [`Recorder`] turns reports into [`Record`]s, the lines of NDJSON with what goes before and
 //! after them. An [`Output`] is given one record after another and writes to any `impl Write`; it
-//! holds no more than the ports to show of the hosts that are under way. Any number of outputs may be
+//! holds no more than the ports to show of the hosts that are under way, HTML alone all that are
+//! listed. Any number of outputs may be
 //! made of the same records. Everything that did not originate in this program is escaped on its way
 //! out.
 
+mod answers;
 mod csv;
 mod escape;
 mod format;
 mod grepable;
 mod held;
+mod html;
 mod junit;
 mod list;
 #[cfg(test)]
@@ -22,6 +25,7 @@ mod sarif;
 mod tally;
 mod text;
 pub(crate) mod times;
+mod words;
 mod xml;
 
 use std::io::{self, Write};
@@ -34,6 +38,7 @@ use crate::engine::{Counts, State};
 pub use escape::{Escaped, escape};
 pub use format::Format;
 pub use grepable::Grepable;
+pub use html::Html;
 pub use ndjson::SCHEMA;
 pub use pending::{Pending, PendingAnswer, PendingHost, PendingPort};
 pub use recorder::{About, Record, Recorder};
@@ -60,6 +65,8 @@ pub enum Output {
     Xml(Xml),
     /// For what reads nmap's `-oG`.
     Grepable(Grepable),
+    /// For people with a browser: one page, written at the end.
+    Html(Box<Html>),
 }
 
 impl Output {
@@ -74,6 +81,7 @@ impl Output {
             Format::Sarif => Output::Sarif,
             Format::Xml => Output::Xml(Xml::new(text.zone)),
             Format::Grepable => Output::Grepable(Grepable::new(text.zone)),
+            Format::Html => Output::Html(Box::default()),
         }
     }
 
@@ -88,6 +96,7 @@ impl Output {
             Output::Sarif => Format::Sarif,
             Output::Xml(_) => Format::Xml,
             Output::Grepable(_) => Format::Grepable,
+            Output::Html(_) => Format::Html,
         }
     }
 
@@ -102,6 +111,7 @@ impl Output {
             Output::Sarif => sarif::write(out, record),
             Output::Xml(xml) => xml.record(out, record),
             Output::Grepable(grepable) => grepable.record(out, record),
+            Output::Html(html) => html.record(out, record),
         }
     }
 }

@@ -52,6 +52,10 @@ impl Tally {
 pub(super) struct Reasons(Vec<(Reason, u64)>);
 
 impl Reasons {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.0.iter().copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

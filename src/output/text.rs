@@ -4,9 +4,7 @@
 //! host is complete; nothing is held for ports that are not listed. In a run of several hosts,
 //! those without an open, a closed or a listed port get no block but are summed at the end.
 
-mod answers;
 mod audit;
-mod words;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -17,10 +15,12 @@ use super::held::{Held, HeldPort};
 use super::ndjson::{HostLine, Line, RunLine, ShardField, StartLine};
 use super::tally::Tally;
 use super::times::Seconds;
-use super::{Record, escape};
+use super::words::{
+    Because, Chance, Sums, Word, chance_of, digits, hosts, ports, trust_lines, unknown,
+};
+use super::{Record, answers, escape};
 use crate::engine::{Counts, State};
 use crate::target::Dealt;
-use words::{Because, Chance, Sums, Word, chance_of, digits, hosts, ports, trust_lines, unknown};
 
 const RULE: &str = "--------------------------------------------------";
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libfuzzer_sys::fuzz_target;
 use nishad::checkpoint::Checkpoint;
 use nishad::engine::{Action, Options, Outcome, Reason, Scanner, SnapshotError};
-use nishad::output::{About, Clock, Ndjson, Show};
+use nishad::output::{About, Clock, Recorder, Show};
 use nishad::target::{HostSet, PortSet, TargetSpace};
 
 /// Turns of the loop: more than the few probes of the run take.
@@ -52,12 +52,12 @@ fn go_on(saved: &Checkpoint) -> Result<(), SnapshotError> {
     };
     let mut now = *ORIGIN;
     let space = SPACE.clone();
-    let mut format = Ndjson::new(
+    let mut recorder = Recorder::new(
         Show::default(),
         Clock::go_on(saved.started, saved.elapsed),
         About::new(&space, saved.key.clone(), Vec::new()),
     );
-    format.take_up(&saved.pending);
+    recorder.take_up(&saved.pending);
     let mut scanner = Scanner::resume(space, options, &saved.snapshot, now)?;
     for turn in 0..TURNS {
         if turn == TURNS / 2 {
@@ -73,9 +73,8 @@ fn go_on(saved: &Checkpoint) -> Result<(), SnapshotError> {
                     scanner.handle_outcome(now, id, Outcome::Answered { reason, from: None });
                 }
                 Action::Report(report) => {
-                    format
-                        .report(&mut std::io::sink(), &report)
-                        .expect("a sink takes all");
+                    let told = recorder.report(&report, &mut |_| Ok(()));
+                    told.expect("nothing is written");
                 }
                 Action::Connect { .. } | Action::Close { .. } | Action::Ending => {}
             }

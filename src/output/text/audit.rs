@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 use jiff::tz::TimeZone;
 
 use super::RULE;
-use super::words::ports;
 use crate::audit::{Audit, Finding, Findings, Kind, Outcome};
 use crate::output::escape;
+use crate::output::words::ports;
 
 /// Longest name of a kind.
 const WIDTH: usize = "required-missing".len();

@@ -1,4 +1,4 @@
-//! The wording of text: chances, counts, reasons, times.
+//! The wording of what people read: chances, counts, reasons, times.
 
 use std::fmt::{self, Write as _};
 
@@ -94,7 +94,7 @@ fn two_digits(value: f64) -> u64 {
 }
 
 /// A number with commas between thousands.
-struct Thousands(u64);
+pub(super) struct Thousands(pub(super) u64);
 
 impl fmt::Display for Thousands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
