@@ -347,7 +347,7 @@ fn every_usage_error_names_what_is_wrong_and_exits_2() {
         ("127.0.0.1 --max-sockets 0", "--max-sockets <N>"),
         (
             "127.0.0.1 --format yaml",
-            "[possible values: text, ndjson, csv, list, xml, grepable, junit, sarif]",
+            "[possible values: text, ndjson, csv, list, xml, grepable, junit, sarif, html]",
         ),
         (
             "127.0.0.1 --show up",
