@@ -12,6 +12,8 @@ mod program;
 
 #[path = "report/nmap.rs"]
 mod nmap;
+#[path = "report/outputs.rs"]
+mod outputs;
 #[path = "report/outside.rs"]
 mod outside;
 

@@ -47,7 +47,8 @@ pub fn junit(test: &str, place: &Place, name: &str) -> Option<Vec<[String; 4]>> 
         "{}",
         String::from_utf8_lossy(&valid.stderr)
     );
-    let read = Command::new("python3")
+    // Debian's, which its packages are for: another may come first on the PATH.
+    let read = Command::new("/usr/bin/python3")
         .args(["-c", READ, name])
         .current_dir(place.0.path())
         .output()
