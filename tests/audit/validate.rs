@@ -4,9 +4,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::Place;
 use crate::lab::{runs, skip};
 use crate::program::{Closed, Open};
-use crate::{Place, json_lines};
 
 /// What OASIS publishes for SARIF 2.1.0, from
 /// https://raw.githubusercontent.com/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json.
@@ -64,13 +64,8 @@ pub fn junit(test: &str, place: &Place, name: &str) -> Option<Vec<[String; 4]>> 
     let errors = told(&read);
     assert!(read.status.success(), "{errors}");
     let text = String::from_utf8(read.stdout).expect("UTF-8");
-    let cases = json_lines(&text);
-    Some(
-        cases
-            .into_iter()
-            .map(|case| serde_json::from_value(case).expect("texts"))
-            .collect(),
-    )
+    let case = |line: &str| serde_json::from_str(line).expect("texts");
+    Some(text.lines().map(case).collect())
 }
 
 /// Prints a line of JSON for each test; that the sums are right is asked for, too.
