@@ -123,13 +123,16 @@ fn a_host_without_a_route_is_no_reason_to_end_the_run_after_an_outage() {
     network
         .gone
         .push((0.0, f64::MAX, (1..6).map(addr).collect()));
-    network.gone.push((0.1, 2.0, Vec::new()));
+    // While the first host is under way, which had a route: that shows the outage.
+    network.gone.push((0.05, 2.0, Vec::new()));
     let options = Options {
         // Two hosts at once: those without a route take every place.
         active_ports: 1_000,
         ..Options::default()
     };
     let out = scan(&mut network, origin, 12, options);
+    let gone = told(&out, |note| matches!(note, Note::NetworkGone { .. }));
+    assert_eq!(gone, 1, "the outage was noticed");
     assert!(out.elapsed < Duration::from_secs(15), "{:?}", out.elapsed);
     assert_eq!(open(&out), 7 * 72);
     let unscanned = out.hosts.iter().map(|host| host.counts.unscanned);
