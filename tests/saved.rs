@@ -179,7 +179,7 @@ fn what_is_no_checkpoint_is_one_clear_line() {
         ("other", "other is no checkpoint of nishad"),
         ("results", "results is no checkpoint of nishad"),
         ("nothing", "nothing cannot be read: No such file"),
-        (".", ". cannot be read: Is a directory"),
+        (".", ". is a directory; name a file"),
     ] {
         let ran = folder.run(&format!(
             "127.0.0.1 -p 1-20 -o found.ndjson --resume {file}"
@@ -220,6 +220,18 @@ fn what_cannot_be_gone_on_with_is_refused_at_the_start() {
             "--checkpoint at -o ndjson:./at",
             "--checkpoint: ./at is an output too",
         ),
+        (
+            "--checkpoint at -o ndjson:/dev/null",
+            "--checkpoint needs -o FILE: what goes to /dev/null cannot be gone on with",
+        ),
+        (
+            "--checkpoint no/such/at -o found.ndjson",
+            "--checkpoint: no/such/at: there is no directory no/such",
+        ),
+        (
+            "--checkpoint . -o found.ndjson",
+            "--checkpoint: . is a directory; name a file",
+        ),
     ] {
         let ran = folder.run(&format!("127.0.0.1 -p 1 {args}"));
         assert!(
@@ -229,16 +241,10 @@ fn what_cannot_be_gone_on_with_is_refused_at_the_start() {
         );
         assert_eq!(ran.code, Some(2));
     }
-    let ran = folder.run("127.0.0.1 -p 1 -o found.ndjson --checkpoint no/such/folder");
-    assert_eq!(ran.code, Some(1), "{}", ran.err);
-    assert!(
-        ran.err
-            .contains("cannot write the checkpoint no/such/folder: "),
-        "{}",
-        ran.err
-    );
+    let names = std::fs::read_dir(folder.path()).expect("there").count();
+    assert_eq!(names, 0, "no file was made");
     // The outputs are not those that were saved.
-    folder.run("127.0.0.1 -p 1-20 -o found.ndjson --checkpoint at --force");
+    folder.run("127.0.0.1 -p 1-20 -o found.ndjson --checkpoint at");
     folder.write("found.ndjson", "");
     let ran = folder.run("127.0.0.1 -p 1-20 -o found.ndjson --resume at");
     assert_eq!(ran.code, Some(1));
@@ -249,6 +255,45 @@ fn what_cannot_be_gone_on_with_is_refused_at_the_start() {
     let wanted = "error: --resume: at is of a run with other outputs (saved, asked for now): \
                   ndjson; ndjson, csv\n";
     assert_eq!((ran.code, ran.err.as_str()), (Some(2), wanted));
+}
+
+/// A file that was not meant is not written over, nor is a device: as root the null device would become
+/// a file.
+#[test]
+fn a_checkpoint_takes_the_place_of_nothing() {
+    let folder = Folder::new();
+    folder.write("hosts.txt", "127.0.0.1\n");
+    let args = "--targets hosts.txt -p 1-20 -o found.ndjson";
+    let ran = folder.run(&format!("{args} --checkpoint hosts.txt"));
+    let wanted =
+        "error: --checkpoint: hosts.txt exists; --force overwrites it, --resume goes on from it\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(2), wanted));
+    assert_eq!(folder.read("hosts.txt"), "127.0.0.1\n");
+    for (place, wanted) in [
+        (
+            "/dev/null",
+            "--checkpoint: /dev/null is no file; a run is saved to one",
+        ),
+        (
+            "-",
+            "--checkpoint: standard output is no file; a run is saved to one",
+        ),
+    ] {
+        let ran = folder.run(&format!("{args} --checkpoint {place}"));
+        assert_eq!(ran.err, format!("error: {wanted}\n"));
+        assert_eq!(ran.code, Some(2));
+    }
+    let ran = folder.run(&format!("{args} --checkpoint at"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    // Gone on from it is saved there again, also by both names.
+    for from in ["--resume at", "--resume at --checkpoint ./at"] {
+        let ran = folder.run(&format!("{args} {from}"));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    }
+    let ran = folder.run(&format!("{args} --resume at --checkpoint hosts.txt"));
+    assert_eq!(ran.code, Some(2));
+    let ran = folder.run(&format!("{args} --checkpoint at --force"));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -17,16 +18,17 @@ pub(crate) struct OutputArgs {
     ///
     /// text: for people. ndjson: one JSON object a line, everything that is known; `nishad report`
     /// makes the others from it. csv: a row for each listed port. list: ip:port of each open port,
-    /// a line each. xml, grepable: as nmap's -oX and -oG. junit, sarif: the findings of an audit.
+    /// a line each. xml, grepable: as nmap's -oX and -oG. html: a page for a browser. junit, sarif:
+    /// the findings of an audit.
     #[arg(long, value_name = "FORMAT", value_parser = format_parser(), help_heading = RESULTS)]
     pub(crate) format: Option<Format>,
 
     /// Write the results to FILE, in the format of its ending; may be repeated
     ///
-    /// .txt, .ndjson or .jsonl, .csv, .list, .xml, .gnmap or .grep, .sarif; any other ending is
-    /// --format. FORMAT:FILE names the format, and - is standard output, as in xml:-. With -o nothing goes to standard output but
-    /// what is sent there. Files get their name when they are complete; ndjson, csv and list are
-    /// written line by line.
+    /// .txt, .ndjson or .jsonl, .csv, .list, .xml, .gnmap or .grep, .html or .htm, .sarif; any other
+    /// ending is --format. FORMAT:FILE names the format, and - is standard output, as in xml:-. With
+    /// -o nothing goes to standard output but what is sent there. Files get their name when they are
+    /// complete; ndjson, csv and list are written line by line.
     #[arg(short = 'o', long = "output", value_name = "FILE", help_heading = RESULTS)]
     pub(crate) outputs: Vec<OsString>,
 
@@ -94,9 +96,12 @@ impl OutputArgs {
         Ok(wanted)
     }
 
-    /// Refuses to overwrite what is there. An error is one of usage.
+    /// Refuses to overwrite what is there, and places where no file can be. An error is one of usage.
     pub(crate) fn check_places(&self, wanted: &[Wanted]) -> Result<()> {
         for wanted in wanted {
+            if let Destination::File(path) = &wanted.to {
+                check_place("--output", path)?;
+            }
             if !self.force && wanted.to.is_taken() {
                 bail!(
                     "--output: {} exists; --force overwrites it",
@@ -165,13 +170,38 @@ impl Destination {
     }
 
     /// Whether a file is there that would be overwritten.
-    fn is_taken(&self) -> bool {
+    pub(crate) fn is_taken(&self) -> bool {
         match self {
             Destination::Standard => false,
             // Of a link, whatever it leads to.
             Destination::File(path) => path.symlink_metadata().is_ok() && !is_special(path),
         }
     }
+}
+
+/// Refuses a `path` at which there can be no file. The error names `flag`.
+pub(crate) fn check_place(flag: &str, path: &Path) -> Result<()> {
+    let shown = |path: &Path| escape(&path.to_string_lossy()).to_string();
+    let name = shown(path);
+    if path.is_dir() {
+        bail!("{flag}: {name} is a directory; name a file");
+    }
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        match folder.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!("{flag}: {name}: there is no directory {}", shown(folder));
+            }
+            Ok(there) if !there.is_dir() => {
+                bail!("{flag}: {name}: {} is no directory", shown(folder));
+            }
+            // Other faults are told by the system, with its reason.
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether something other than a file is there: a device, a pipe, which is written as it is.

@@ -12,7 +12,7 @@ use nishad::engine::{Scanner, Snapshot};
 use nishad::output::{Clock, Recorder, escape};
 
 use super::args::Args;
-use super::destination::{Destination, Wanted};
+use super::destination::{self, Destination, Wanted, is_special};
 use super::outputs::Outputs;
 use super::plan::Plan;
 
@@ -35,6 +35,7 @@ pub(crate) fn read(args: &Args) -> Result<(Vec<Wanted>, Option<Checkpoint>)> {
             );
         }
         check_outputs(flag, path, &wanted)?;
+        check_place(args, flag, path)?;
     }
     let Some(path) = &args.resume else {
         args.outputs.check_places(&wanted)?;
@@ -57,8 +58,13 @@ pub(crate) fn read(args: &Args) -> Result<(Vec<Wanted>, Option<Checkpoint>)> {
 /// That each output can be cut to a length and continued.
 fn check_outputs(flag: &str, path: &Path, wanted: &[Wanted]) -> Result<()> {
     for Wanted { format, to } in wanted {
-        if *to == Destination::Standard {
-            bail!("{flag} needs -o FILE: what goes to standard output cannot be gone on with");
+        let is_file = match to {
+            Destination::Standard => false,
+            Destination::File(path) => !is_special(path),
+        };
+        if !is_file {
+            let name = to.name();
+            bail!("{flag} needs -o FILE: what goes to {name} cannot be gone on with");
         }
         if !format.streams() {
             bail!(
@@ -71,6 +77,22 @@ fn check_outputs(flag: &str, path: &Path, wanted: &[Wanted]) -> Result<()> {
         if to.is_same(&Destination::of(path)) {
             bail!("{flag}: {} is an output too", to.name());
         }
+    }
+    Ok(())
+}
+
+/// That the run can be saved to `path`, which takes the place of nothing but a checkpoint gone on from.
+fn check_place(args: &Args, flag: &str, path: &Path) -> Result<()> {
+    let to = Destination::of(path);
+    destination::check_place(flag, path)?;
+    if to == Destination::Standard || is_special(path) {
+        bail!("{flag}: {} is no file; a run is saved to one", to.name());
+    }
+    let goes_on = args.resume.as_ref();
+    let is_it = goes_on.is_some_and(|from| to.is_same(&Destination::of(from)));
+    if !is_it && !args.outputs.force && to.is_taken() {
+        let name = to.name();
+        bail!("--checkpoint: {name} exists; --force overwrites it, --resume goes on from it");
     }
     Ok(())
 }

@@ -18,13 +18,22 @@ fn results_go_to_the_file_asked_for() {
     assert!(written.contains("\n1 port: 0 open, 1 closed"), "{written}");
     assert!(run("-").out.contains("\n1 port: 0 open, 1 closed"));
 
-    let nowhere = dir.path().join("none").join("found");
+    let folder = dir.path().join("none");
+    let nowhere = folder.join("found");
     for format in ["text", "ndjson"] {
         let ran = run(&format!("{format}:{}", nowhere.display()));
-        assert_eq!(ran.code, Some(1));
-        let wanted = format!("error: cannot write to {}: ", nowhere.display());
-        assert!(ran.err.starts_with(&wanted), "{}", ran.err);
-        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        let (nowhere, folder) = (nowhere.display(), folder.display());
+        let wanted = format!("error: --output: {nowhere}: there is no directory {folder}\n");
+        assert_eq!((ran.code, ran.err), (Some(2), wanted));
+        let ran = run(&format!("{format}:{name}/found"));
+        let wanted = format!("error: --output: {name}/found: {name} is no directory\n");
+        assert_eq!((ran.code, ran.err), (Some(2), wanted));
+        let ran = run(&format!("{format}:{} --force", dir.path().display()));
+        let wanted = format!(
+            "error: --output: {} is a directory; name a file\n",
+            dir.path().display()
+        );
+        assert_eq!((ran.code, ran.err), (Some(2), wanted));
     }
 }
 
