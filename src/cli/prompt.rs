@@ -22,28 +22,30 @@ pub(crate) fn ask<T>(
         screen.write_all(QUESTION.as_bytes())?;
         screen.flush()?;
         let mut answer = Vec::new();
-        if input
-            .by_ref()
-            .take(MAX_ANSWER)
-            .read_until(b'\n', &mut answer)?
-            == 0
-        {
+        let length = (&mut input)
+            .take(MAX_ANSWER + 1)
+            .read_until(b'\n', &mut answer)?;
+        if length == 0 {
             writeln!(screen)?;
             return Ok(None);
         }
-        let reason = match std::str::from_utf8(&answer) {
-            Ok(answer) => match accept(
-                Some(answer.trim())
-                    .filter(|a| !a.is_empty())
-                    .unwrap_or(DEFAULT),
-            ) {
-                Ok(accepted) => return Ok(Some(accepted)),
-                Err(reason) => reason,
-            },
-            Err(_) => format!(
-                "{}: not UTF-8",
-                escape(String::from_utf8_lossy(&answer).trim())
-            ),
+        let reason = if length as u64 > MAX_ANSWER {
+            // What is left of it is no answer of its own.
+            if answer.last() != Some(&b'\n') {
+                input.skip_until(b'\n')?;
+            }
+            format!("more than {MAX_ANSWER} bytes; give an address or a host name")
+        } else {
+            match std::str::from_utf8(&answer).map(str::trim) {
+                Ok(answer) => match accept(if answer.is_empty() { DEFAULT } else { answer }) {
+                    Ok(accepted) => return Ok(Some(accepted)),
+                    Err(reason) => reason,
+                },
+                Err(_) => format!(
+                    "{}: not UTF-8",
+                    escape(String::from_utf8_lossy(&answer).trim())
+                ),
+            }
         };
         writeln!(screen, "{reason}")?;
     }
@@ -77,6 +79,20 @@ mod tests {
             "{QUESTION}bad: cannot be resolved\n{QUESTION}\u{fffd}\\u{{1b}}: not UTF-8\n{QUESTION}"
         );
         assert_eq!(screen, wanted);
+    }
+
+    #[test]
+    fn the_rest_of_an_answer_that_is_too_long_is_no_answer() {
+        for length in [MAX_ANSWER, 3 * MAX_ANSWER, 1 << 20] {
+            let mut input = vec![b'x'; length as usize];
+            input.extend(b" good.example\nhost.example\n");
+            let (answer, screen) = dialogue(&input);
+            assert_eq!(answer, Some("host.example".into()));
+            let wanted = format!(
+                "{QUESTION}more than 4096 bytes; give an address or a host name\n{QUESTION}"
+            );
+            assert_eq!(screen, wanted);
+        }
     }
 
     #[test]
