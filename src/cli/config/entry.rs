@@ -159,7 +159,8 @@ impl Entry {
         // Of clap's text, what comes before its hints on usage.
         let text = error.render().to_string();
         let text = text.strip_prefix("error: ").unwrap_or(&text);
-        let said = text.split("\n\nFor more").next().unwrap_or(text);
+        let hints = ["\n\nUsage: ", "\n\nFor more"].map(|hint| text.find(hint));
+        let said = &text[..hints.into_iter().flatten().min().unwrap_or(text.len())];
         // The place names the option.
         let said = match said.split_once(" for '--").and_then(|(before, rest)| {
             let (_, after) = rest.split_once('\'')?;

@@ -41,7 +41,8 @@ pub(super) fn entries(
             .to_ascii_lowercase()
             .replace('_', "-");
         if variable != upper(&name) {
-            return Err(unknown(&variable, Some(&name)));
+            let is_known = !matches!(names.find(&name), Named::Unknown(_));
+            return Err(unknown(&variable, Some(&*name).filter(|_| is_known)));
         }
         if name == OWN[0] {
             path = Some(value.into());

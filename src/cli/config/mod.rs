@@ -99,16 +99,7 @@ pub(crate) fn configure(
         Some(path) => file::entries(&names, path).map_err(refused)?,
         None => Vec::new(),
     };
-    let given =
-        |arg: &&Arg| used.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let on_the_line = active.get_arguments().filter(given);
-    let off = switched_off
-        .into_iter()
-        .map(|id| (id, Origin::CommandLine, false));
-    let mut taken: Vec<(Id, Origin, bool)> = on_the_line
-        .map(|arg| (arg.get_id().clone(), Origin::CommandLine, true))
-        .chain(off)
-        .collect();
+    let mut taken = typed_options(active, used, switched_off);
     let sub = matches.subcommand_name();
     let mut kept: Vec<Entry> = Vec::new();
     for layer in [environment, file] {
@@ -139,6 +130,21 @@ pub(crate) fn configure(
     })
 }
 
+/// The options that were typed, those switched off too, and whether they are on.
+fn typed_options(
+    active: &Command,
+    used: &ArgMatches,
+    switched_off: Vec<Id>,
+) -> Vec<(Id, Origin, bool)> {
+    let given =
+        |arg: &&Arg| used.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let on_the_line = active.get_arguments().filter(given);
+    let on = on_the_line.map(|arg| (arg.get_id().clone(), true));
+    let off = switched_off.into_iter().map(|id| (id, false));
+    let both = on.chain(off);
+    both.map(|(id, on)| (id, Origin::CommandLine, on)).collect()
+}
+
 fn origins(taken: Vec<(Id, Origin, bool)>) -> Vec<(Id, Origin)> {
     let origins = taken.into_iter().map(|(id, origin, _)| (id, origin));
     origins.collect()
@@ -156,8 +162,9 @@ impl Line<'_> {
     fn with<'e>(&self, entries: impl Iterator<Item = &'e Entry>) -> Vec<OsString> {
         let at = match self.sub {
             Some(name) => {
-                let at = self.typed.iter().position(|word| word == name);
-                at.map_or(1, |at| at + 1)
+                // The first word is the program's own name, which may be anything.
+                let at = self.typed.iter().skip(1).position(|word| word == name);
+                at.map_or(1, |at| at + 2)
             }
             None => 1.min(self.typed.len()),
         };

@@ -150,6 +150,11 @@ fn what_is_wrong_is_named_with_its_place() {
             "NISHAD_XYZZY: no such variable; NISHAD_ and ",
         ),
         (
+            &[("NISHAD_xyzzy", "1")],
+            "",
+            "NISHAD_xyzzy: no such variable; NISHAD_ and ",
+        ),
+        (
             &[("NISHAD_RATE", "x")],
             "",
             "NISHAD_RATE: invalid value 'x': not a rate",
@@ -169,6 +174,41 @@ fn what_is_wrong_is_named_with_its_place() {
         error.starts_with("--config /nowhere/x.toml: cannot be read: "),
         "{error}"
     );
+}
+
+#[test]
+fn a_variable_cannot_drive_the_terminal() {
+    for name in [
+        "NISHAD_\u{1b}[31mx",
+        "NISHAD_TIMEOUT\u{1b}",
+        "NISHAD_\u{202e}",
+    ] {
+        let error = configured("nishad h", &[(name, "1")], "").expect_err(name);
+        assert!(!error.contains(['\u{1b}', '\u{202e}']), "{error:?}");
+        assert!(error.contains(": no such variable"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_told_without_a_lesson_on_usage() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = OsStr::from_bytes(b"\xff").to_os_string();
+    let variables = [("NISHAD_TIMEOUT".into(), value)].into_iter();
+    let typed = vec!["nishad".into(), "h".into()];
+    let Err(Refused::Configured(said)) = configure(&command(), typed, variables) else {
+        panic!("it is refused");
+    };
+    assert!(said.starts_with("NISHAD_TIMEOUT: invalid UTF-8"), "{said}");
+    assert!(!said.contains("Usage"), "{said}");
+}
+
+/// The program may be called by any name.
+#[test]
+fn a_program_called_report_takes_what_is_configured() {
+    let read = configured("report report x.ndjson", &[], "verbose = true\n").expect("right");
+    let (name, report) = read.matches.subcommand().expect("a report");
+    assert_eq!((name, report.get_flag("verbose")), ("report", true));
 }
 
 /// The typed file wins over the variable's, and variables of the tests and empty ones say nothing.
