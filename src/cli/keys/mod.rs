@@ -81,7 +81,8 @@ impl Keys {
             return;
         }
         self.listed += 1;
-        let same = |host: &&mut (Target, Vec<u16>)| host.0.addr == port.target.addr;
+        let of = |target: &Target| (target.addr, target.scope_id);
+        let same = |host: &&mut (Target, Vec<u16>)| of(&host.0) == of(&port.target);
         match self.open.iter_mut().rev().find(same) {
             Some((_, ports)) => ports.push(port.port),
             None => self.open.push((port.target.clone(), vec![port.port])),

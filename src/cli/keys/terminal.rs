@@ -85,3 +85,57 @@ fn put_back_on_panic() {
         }));
     });
 }
+
+#[cfg(all(test, any(target_os = "linux", target_os = "macos")))]
+mod tests {
+    use super::*;
+    use nix::sys::termios::tcgetattr;
+    use nix::sys::wait::WaitStatus;
+    use rexpect::session::{PtySession, spawn_command};
+    use std::process::Command;
+
+    /// Set for the process in which the test panics.
+    const INSIDE: &str = "PANIC_INSIDE";
+
+    fn keys_come_one_by_one(session: &PtySession) -> bool {
+        let terminal = session.process().get_file_handle().expect("its other end");
+        let flags = tcgetattr(&terminal).expect("a terminal").local_flags;
+        !flags.contains(LocalFlags::ICANON)
+    }
+
+    /// In a process of its own, on a terminal of its own.
+    #[test]
+    fn a_panic_puts_the_terminal_back() {
+        if std::env::var_os(INSIDE).is_some() {
+            assert!(set(), "the terminal is ours");
+            println!("keys are read");
+            let mut key = [0];
+            let _ = unistd::read(io::stdin(), &mut key);
+            // On another thread than that of the scan, as any may.
+            let _ = std::thread::spawn(|| panic!("as made for this test")).join();
+            println!("gone on");
+            let _ = unistd::read(io::stdin(), &mut key);
+            return;
+        }
+        let mut command = Command::new(std::env::current_exe().expect("this one"));
+        let test = "cli::keys::terminal::tests::a_panic_puts_the_terminal_back";
+        command
+            .args([test, "--exact", "--nocapture"])
+            .env(INSIDE, "1");
+        let mut session = spawn_command(command, Some(60_000)).expect("a pseudo-terminal");
+        session.exp_string("keys are read").expect("it is set");
+        assert!(keys_come_one_by_one(&session));
+        session.send("x").expect("writable");
+        session.flush().expect("writable");
+        session
+            .exp_string("as made for this test")
+            .expect("the panic");
+        session.exp_string("gone on").expect("the other thread");
+        assert!(!keys_come_one_by_one(&session), "the terminal is as it was");
+        // A line now.
+        session.send_line("").expect("writable");
+        session.exp_eof().expect("the end");
+        let ended = session.process().wait().expect("waitable");
+        assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+    }
+}
