@@ -1,7 +1,7 @@
 //! A file that is written beside its place and gets its name when it is complete: whoever finds it
 //! there finds all of it.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,10 +33,11 @@ impl Beside {
         let folder = folder.unwrap_or(Path::new("."));
         let mut builder = Builder::new();
         builder.prefix(".nishad-").suffix(".part");
-        if let Some(usual) = usual_permissions() {
-            builder.permissions(usual);
-        }
-        let file = builder.tempfile_in(folder).map_err(without_name)?;
+        // Opened here: with the permissions of any new file, and errors without a name that nobody
+        // asked for.
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        let file = builder.make_in(folder, |path| options.open(path))?;
         if let Some(there) = there {
             // As open to others as what it replaces; where that cannot be, it is no less so.
             let _ = file.as_file().set_permissions(there);
@@ -65,16 +66,6 @@ impl Beside {
     }
 }
 
-/// An error without the name of the file that it is of, which nobody asked for.
-fn without_name(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|named| named.source());
-    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
-    match inner.unwrap_or(&error).raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
-    }
-}
-
 /// What is complete is not thrown away.
 fn kept(PersistError { error, file }: PersistError) -> io::Error {
     match file.keep() {
@@ -84,18 +75,6 @@ fn kept(PersistError { error, file }: PersistError) -> io::Error {
         }
         Err(_) => error,
     }
-}
-
-/// Those of any new file, from which the system takes what the user's mask says.
-#[cfg(unix)]
-fn usual_permissions() -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn usual_permissions() -> Option<Permissions> {
-    None
 }
 
 impl Write for Beside {

@@ -239,6 +239,17 @@ mod tests {
         assert_eq!(names(), 1);
     }
 
+    #[test]
+    fn an_error_is_the_systems_own_without_a_name_nobody_asked_for() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("none").join("found");
+        let [beside, streamed] = [false, true].map(|streams| {
+            let error = open(&path, streams, false).err().expect("no folder");
+            error.to_string()
+        });
+        assert_eq!(beside, streamed);
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_new_file_is_as_open_as_any() {
