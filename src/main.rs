@@ -40,26 +40,24 @@ fn run() -> Exit {
 fn scan(args: &Args, signals: &Signals) -> Result<Exit> {
     let dry = args.dry_run || args.list;
     let planned = cli::saving::read(args).and_then(|(wanted, saved)| {
-        if dry && wanted.len() > 1 {
-            anyhow::bail!("--dry-run and --list print to one place; give -o once");
-        }
         if dry && args.audit.is_wanted() {
             anyhow::bail!("--dry-run and --list scan nothing that could be audited");
         }
+        let printed = dry.then(|| cli::dry::place(&wanted)).transpose()?;
         let against = args.audit.read()?;
         let plan = cli::plan::plan(args, saved.as_ref())?;
         if let Some(saved) = &saved {
             cli::saving::check(args, saved, &plan)?;
         }
-        Ok((plan, wanted, against, saved))
+        Ok((plan, wanted, against, saved, printed))
     });
-    let (plan, wanted, against, saved) = match planned {
+    let (plan, wanted, against, saved, printed) = match planned {
         Ok(planned) => planned,
         Err(error) => return Ok(fail(Exit::Usage, &format!("{error:#}"))),
     };
-    match &wanted[..] {
-        [one] if dry => cli::dry::run(args, plan, one),
-        all => cli::run::run(args, plan, (all, against), saved, signals),
+    match printed {
+        Some(to) => cli::dry::run(args, plan, &to),
+        None => cli::run::run(args, plan, (&wanted, against), saved, signals),
     }
 }
 

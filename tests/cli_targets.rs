@@ -352,6 +352,30 @@ fn a_dry_run_tells_what_would_be_scanned_and_scans_nothing() {
     assert!(ran.out.starts_with("Hosts: 1\n"), "{}", ran.out);
 }
 
+/// The command of a scan shows what it would do with one more flag, and is not in its own way afterwards.
+#[test]
+fn a_dry_run_leaves_the_outputs_of_the_scan_alone() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (ndjson, csv, text) = (path("a.ndjson"), path("a.csv"), path("a.txt"));
+    for dry in ["--dry-run", "--list"] {
+        let args = format!("127.0.0.1 -p 1 {dry} -o {ndjson} -o {csv}");
+        let plain = Ran::with(&args);
+        assert_eq!((plain.code, plain.err.as_str()), (Some(0), ""));
+        assert_ne!(plain.out, "");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0);
+        let written = Ran::with(&format!("{args} -o {text}"));
+        assert_eq!((written.code, written.out.as_str()), (Some(0), ""));
+        let lines = |text: &str| text.lines().count();
+        let written = std::fs::read_to_string(&text).expect("it was made");
+        assert_eq!(lines(&written), lines(&plain.out));
+        std::fs::remove_file(&text).expect("it was made");
+    }
+    let twice = Ran::with(&format!("127.0.0.1 --list -o - -o {text}"));
+    assert_eq!(twice.code, Some(2));
+    assert!(twice.err.contains("print to one place"), "{}", twice.err);
+}
+
 /// Interrupted as soon as the size is stated; by then it has made one attempt, on this machine.
 #[cfg(unix)]
 #[test]

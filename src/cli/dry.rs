@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use nishad::output::Format;
 use nishad::target::Target;
 
 use super::Exit;
 use super::args::{Args, Order};
-use super::destination::Wanted;
+use super::destination::{Destination, Wanted};
 use super::plan::Plan;
 use super::progress::{say, time};
 use super::run::prepare;
@@ -28,15 +29,25 @@ const YEAR: f64 = 31_557_600.0;
 /// Longest list of ports that is printed.
 const PORTS_SHOWN: usize = 200;
 
+/// Where it is printed: where text is asked for, else to standard output; what else is `wanted` is for
+/// the scan. An error is one of usage.
+pub(crate) fn place(wanted: &[Wanted]) -> Result<Destination> {
+    let text = wanted.iter().filter(|one| one.format == Format::Text);
+    match text.collect::<Vec<_>>()[..] {
+        [] => Ok(Destination::Standard),
+        [one] => Ok(one.to.clone()),
+        _ => bail!("--dry-run and --list print to one place; give one output that is text"),
+    }
+}
+
 /// Prints what `args` ask for. An error is one of this machine: it cannot be written.
-pub(crate) fn run(args: &Args, mut plan: Plan, wanted: &Wanted) -> Result<Exit> {
-    let name = wanted.to.name();
+pub(crate) fn run(args: &Args, mut plan: Plan, to: &Destination) -> Result<Exit> {
+    let name = to.name();
     let how = How {
         streams: true,
         force: args.outputs.force,
     };
-    let mut sink =
-        Sink::open(&wanted.to, how).with_context(|| format!("cannot write to {name}"))?;
+    let mut sink = Sink::open(to, how).with_context(|| format!("cannot write to {name}"))?;
     let printed = match args.list {
         true => list(&mut sink, &plan),
         false => describe(&mut sink, args, &mut plan),
