@@ -73,19 +73,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     };
     let inputs = args.files.iter().map(|path| Input::open(path));
     let mut inputs = inputs.collect::<Vec<_>>();
-    let mut survey = Survey::default();
-    for (path, input) in args.files.iter().zip(&mut inputs) {
-        let name = match path == Path::new("-") {
-            true => "standard input".into(),
-            false => path.to_string_lossy(),
-        };
-        match input.as_mut().map(Input::read) {
-            // The survey tells of its errors.
-            Ok(Ok(input)) => _ = survey.add(&name, input),
-            Ok(Err(error)) => survey.add_failed(&name, &error),
-            Err(error) => survey.add_failed(&name, error),
-        }
-    }
+    let survey = look_through(&args.files, &mut inputs);
     if let Err(mixed) = survey.check_run() {
         tell(survey.problems());
         say(format_args!("error: {mixed}"));
@@ -142,14 +130,37 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit> {
     }
     tell(&more);
     let problems = merge.problems().iter().chain(&more);
-    Ok(match problems.map(Problem::weight).max() {
+    Ok(exit(problems.map(Problem::weight).max(), &outputs))
+}
+
+/// How it ends, by the worst of what is wrong with the files and by what became of the outputs.
+fn exit(worst: Option<Weight>, outputs: &Outputs) -> Exit {
+    match worst {
         Some(Weight::Wrong) => Exit::Usage,
         _ if outputs.audited() == Some(Exit::Failed) => Exit::Failed,
         _ if outputs.audited().is_some() => Exit::Incomplete,
         _ if outputs.closed() => Exit::Incomplete,
         Some(Weight::Incomplete) => Exit::Incomplete,
         Some(Weight::Note) | None => Exit::Complete,
-    })
+    }
+}
+
+/// What is in the files. It tells of those that cannot be read, too.
+fn look_through(files: &[PathBuf], inputs: &mut [io::Result<Input>]) -> Survey {
+    let mut survey = Survey::default();
+    for (path, input) in files.iter().zip(inputs) {
+        let name = match path == Path::new("-") {
+            true => "standard input".into(),
+            false => path.to_string_lossy(),
+        };
+        match input.as_mut().map(Input::read) {
+            // The survey tells of its errors.
+            Ok(Ok(input)) => _ = survey.add(&name, input),
+            Ok(Err(error)) => survey.add_failed(&name, &error),
+            Err(error) => survey.add_failed(&name, error),
+        }
+    }
+    survey
 }
 
 /// The outputs that are meant. An error is one of usage.

@@ -24,8 +24,8 @@ use super::signals::Signals;
 use super::targets::{Bad, Names};
 use super::zone;
 
-/// Scans what `plan` says, with the outputs that are `wanted` and held `against` that. An error is one of this machine: results
-/// that cannot be written, or a scan that cannot be made.
+/// Scans what `plan` says, with the outputs that are `wanted` and held `against` that. An error is one of
+/// this machine: results that cannot be written, or a scan that cannot be made.
 pub(crate) fn run(
     args: &Args,
     mut plan: Plan,
@@ -44,8 +44,8 @@ pub(crate) fn run(
         Some(saved) => Clock::go_on(saved.started, saved.elapsed),
         None => Clock::start(),
     };
-    let saving = Saving::new(args, &plan, saved.as_ref(), clock);
     let told = describe(&plan);
+    let saving = Saving::new(args, &plan, saved.as_ref(), clock);
     let mut view = View {
         recorder: recorder(&plan, clock),
         clock,
@@ -84,44 +84,15 @@ pub(crate) fn run(
             Some(ended)
         }
     };
-    view.tell_bad();
-    let left = view.names.left();
-    let all_resolved = left.count() == 0;
-    view.bad.merge(left);
-    let complete = match ended {
-        Some(Ok(ended)) => {
-            view.finish(&ended);
-            let all_told = ended.talks_cut == 0 && !view.outputs.closed();
-            ended.counts.is_complete() && all_resolved && all_told
-        }
-        Some(Err(error)) => {
-            // What is known is not lost.
-            view.outputs.flush(true, &view.screen);
-            return Err(error.into());
-        }
-        None => false,
-    };
+    let complete = view.conclude(ended)?;
     for wrong in view.bad.lines() {
         say(format_args!("error: not scanned: {wrong}"));
     }
     if view.outputs.failed() {
         return Ok(Exit::Failed);
     }
-    if let Some(saving) = &view.saving {
-        if let Some(failure) = saving.failure() {
-            bail!(failure);
-        }
-        if !complete && !args.quiet {
-            say(format_args!("to go on: {}", saving.command()));
-        }
-    }
-    Ok(match () {
-        () if signals.came() && !complete => Exit::Interrupted,
-        () if view.bad.count() > 0 => Exit::Usage,
-        () if view.outputs.audited() == Some(Exit::Failed) => Exit::Failed,
-        () if !complete || view.outputs.audited().is_some() => Exit::Incomplete,
-        () => Exit::Complete,
-    })
+    view.tell_saved(complete)?;
+    Ok(view.exit(complete, signals))
 }
 
 /// Where the events of a run go.
@@ -296,6 +267,28 @@ impl View {
         }
     }
 
+    /// Writes the end of a scan, if there was one; whether all is scanned and told. An error is one of
+    /// the scan.
+    fn conclude(&mut self, ended: Option<Result<RunReport, ScanError>>) -> Result<bool> {
+        self.tell_bad();
+        let left = self.names.left();
+        let all_resolved = left.count() == 0;
+        self.bad.merge(left);
+        match ended {
+            Some(Ok(ended)) => {
+                self.finish(&ended);
+                let all_told = ended.talks_cut == 0 && !self.outputs.closed();
+                Ok(ended.counts.is_complete() && all_resolved && all_told)
+            }
+            Some(Err(error)) => {
+                // What is known is not lost.
+                self.outputs.flush(true, &self.screen);
+                Err(error.into())
+            }
+            None => Ok(false),
+        }
+    }
+
     fn finish(&mut self, ended: &RunReport) {
         let RunReport {
             counts,
@@ -317,6 +310,32 @@ impl View {
         self.outputs.record(&self.recorder.finish(&run));
         self.outputs.finish();
         self.tell_outputs();
+    }
+
+    /// Tells how a run that is not `complete` is gone on with. An error is that its last state is not
+    /// saved.
+    fn tell_saved(&self, complete: bool) -> Result<()> {
+        let Some(saving) = &self.saving else {
+            return Ok(());
+        };
+        if let Some(failure) = saving.failure() {
+            bail!(failure);
+        }
+        if !complete && !self.quiet {
+            say(format_args!("to go on: {}", saving.command()));
+        }
+        Ok(())
+    }
+
+    /// How the program ends, if all outputs could be written.
+    fn exit(&self, complete: bool, signals: &Signals) -> Exit {
+        match () {
+            () if signals.came() && !complete => Exit::Interrupted,
+            () if self.bad.count() > 0 => Exit::Usage,
+            () if self.outputs.audited() == Some(Exit::Failed) => Exit::Failed,
+            () if !complete || self.outputs.audited().is_some() => Exit::Incomplete,
+            () => Exit::Complete,
+        }
     }
 
     fn flush(&mut self, urgent: bool) {
