@@ -334,7 +334,34 @@ fn every_usage_error_names_what_is_wrong_and_exits_2() {
             "127.0.0.1 --exclude-ports -",
             "--exclude-ports leaves no port to scan",
         ),
-        ("127.0.0.1 --top-ports 0", "--top-ports 0: "),
+        (
+            "127.0.0.1 --top-ports 0",
+            "--top-ports <N>': out of range: 1 to ",
+        ),
+        (
+            "127.0.0.1 --top-ports all",
+            "--top-ports <N>': not a whole number; write one of 1 to ",
+        ),
+        (
+            "127.0.0.1 --seed x",
+            "--seed <N>': not a whole number; write one of 0 to 18446744073709551615",
+        ),
+        (
+            "127.0.0.1 -p all",
+            "--ports: `all` is no service name; - is all ports",
+        ),
+        (
+            "127.0.0.1 --checkpoint-every 2s",
+            "--checkpoint <FILE>|--resume <FILE>",
+        ),
+        (
+            "127.0.0.1 -sT",
+            "-sT: not an option of nishad; nishad connects; leave it out",
+        ),
+        (
+            "-oX /dev/null 127.0.0.1",
+            "-oX: not an option of nishad; -o FILE.xml is that",
+        ),
         ("127.0.0.1 -t 1h", "--timeout <DUR>': not a duration"),
         (
             "127.0.0.1 -t 0",

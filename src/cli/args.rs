@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 
 use nishad::engine::State;
 
@@ -20,7 +20,7 @@ use super::report::ReportArgs;
 use super::shard::ShardArg;
 pub(crate) use services::{ServiceArgs, ServicePlan};
 
-use super::values::{chance, duration, memory, patience, rate, sockets};
+use super::values::{chance, duration, memory, patience, rate, retries, seed, sockets, top_ports};
 use live::LiveArgs;
 
 /// Finds which TCP ports of a host or a network are open. It connects and needs no privilege;
@@ -34,7 +34,8 @@ use live::LiveArgs;
     after_long_help = MORE,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    disable_version_flag = true
+    disable_version_flag = true,
+    group = ArgGroup::new("saved").args(["checkpoint", "resume"]).multiple(true)
 )]
 pub(crate) struct Args {
     /// What to do other than scanning.
@@ -82,8 +83,8 @@ pub(crate) struct Args {
     pub(crate) exclude_ports: Option<String>,
 
     /// The N ports most often found open; with -p, those too
-    #[arg(long, value_name = "N", help_heading = HOSTS)]
-    pub(crate) top_ports: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = top_ports, help_heading = HOSTS)]
+    pub(crate) top_ports: Option<usize>,
 
     /// How long an attempt is waited for [default: 1s]
     ///
@@ -95,7 +96,7 @@ pub(crate) struct Args {
     /// How often a silent port is tried again at most [default: 6]
     ///
     /// 0 to 50. How often it is really tried follows from --miss and the loss met on the path.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=50), help_heading = PACE)]
+    #[arg(long, value_name = "N", value_parser = retries, help_heading = PACE)]
     pub(crate) retries: Option<u8>,
 
     /// Attempts a second at most, over the whole run: 500/s
@@ -113,7 +114,7 @@ pub(crate) struct Args {
     /// Sockets in use at most, over the whole run [default: 32768]
     ///
     /// The system's limit on open files is raised as far as it allows and kept to.
-    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
+    #[arg(long, value_name = "N", value_parser = sockets, help_heading = PACE)]
     pub(crate) max_sockets: Option<usize>,
 
     /// Memory at most, this program's and the kernel's for its sockets: 16M
@@ -125,7 +126,7 @@ pub(crate) struct Args {
     pub(crate) max_memory: Option<u64>,
 
     /// Sockets in use at most for one host [default: 32768]
-    #[arg(long, value_name = "N", value_parser = sockets(), help_heading = PACE)]
+    #[arg(long, value_name = "N", value_parser = sockets, help_heading = PACE)]
     pub(crate) host_sockets: Option<usize>,
 
     /// Accepted chance of missing an open port [default: 0.001]
@@ -206,12 +207,13 @@ pub(crate) struct Args {
     /// Seed of the order of hosts and ports [default: random]
     ///
     /// The same seed and targets give the same order. ndjson and -v state it.
-    #[arg(long, value_name = "N", help_heading = HOSTS)]
+    #[arg(long, value_name = "N", value_parser = seed, help_heading = HOSTS)]
     pub(crate) seed: Option<u64>,
 
     /// Print what would be scanned, and scan nothing
     ///
-    /// Hosts, ports, probes, the time it would take about. Sends nothing but name lookups.
+    /// Hosts, ports, probes, the time it would take about. Sends nothing but name lookups. Printed to
+    /// standard output, or to an output that is text; other outputs are left to the scan.
     #[arg(long, conflicts_with = "list", help_heading = RESULTS)]
     pub(crate) dry_run: bool,
 
@@ -241,7 +243,7 @@ pub(crate) struct Args {
     pub(crate) checkpoint: Option<PathBuf>,
 
     /// Save it as often as this [default: 5s]
-    #[arg(long, value_name = "DUR", value_parser = duration, help_heading = RESULTS)]
+    #[arg(long, value_name = "DUR", value_parser = duration, requires = "saved", help_heading = RESULTS)]
     pub(crate) checkpoint_every: Option<Duration>,
 
     /// Go on with the run that was saved to FILE, and save it there

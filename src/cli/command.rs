@@ -1,6 +1,7 @@
 //! The command line as a whole: its grammar, and how it is read.
 
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use nishad::output::escape;
 
@@ -8,6 +9,7 @@ use super::Exit;
 use super::args::Args;
 use super::config::{self, Configured, Refused};
 use super::events;
+use super::habits;
 use super::plan::preset;
 use super::progress::say;
 
@@ -33,24 +35,41 @@ const OFTEN: [&str; 16] = [
 
 /// The grammar, with a short help of one screen.
 pub(crate) fn command() -> Command {
-    Args::command().mut_args(|arg| {
+    let command = Args::command().mut_subcommands(|sub| sub.mut_args(repeatable));
+    command.mut_args(|arg| {
         let often = OFTEN.contains(&arg.get_id().as_str());
-        arg.hide_short_help(!often)
+        repeatable(arg).hide_short_help(!often)
     })
+}
+
+/// What has no value may be said twice, as in `-vv`.
+fn repeatable(arg: Arg) -> Arg {
+    match arg.get_action() {
+        ArgAction::SetTrue => {
+            let itself = arg.get_id().clone();
+            arg.overrides_with(itself)
+        }
+        _ => arg,
+    }
 }
 
 /// Reads the command line and what is configured. What ends the program, help, a usage error or
 /// `--show-config`, is printed here.
 pub(crate) fn parse() -> Result<Args, Exit> {
     events::want_if_typed();
-    let configured = config::configure(
-        &command(),
-        std::env::args_os().collect(),
-        std::env::vars_os(),
-    )
-    .map_err(refuse)?;
+    let typed: Vec<_> = std::env::args_os().collect();
+    let words: Vec<String> = typed
+        .iter()
+        .map(|word| word.to_string_lossy().into())
+        .collect();
+    if let Some(said) = habits::misread(&words) {
+        say(format_args!("error: {said}"));
+        return Err(Exit::Usage);
+    }
+    let configured = config::configure(&command(), typed, std::env::vars_os())
+        .map_err(|refused| refuse(refused, &words))?;
     let args = Args::from_arg_matches(&configured.matches)
-        .map_err(|error| refuse(Refused::Typed(error)))?;
+        .map_err(|error| refuse(Refused::Typed(error), &words))?;
     if args.live.events {
         events::want();
     }
@@ -65,27 +84,37 @@ fn show(args: &Args, configured: &Configured) -> Exit {
     super::print(&text)
 }
 
-/// Tells why nothing is done.
-fn refuse(refused: Refused) -> Exit {
+/// Tells why nothing is done, of the words that were `typed`.
+fn refuse(refused: Refused, typed: &[String]) -> Exit {
     match refused {
         Refused::Typed(error) if !error.use_stderr() => {
             // Help or the version; that nobody reads it is no error.
             let _ = error.print();
             return Exit::Complete;
         }
-        Refused::Typed(error) => {
-            // Without styles, so that nothing of what was typed reaches the terminal as a command.
-            let text = error.render().to_string();
-            let lines: Vec<String> = text
-                .trim_end()
-                .lines()
-                .map(|line| escape(line).to_string())
-                .collect();
-            say(format_args!("{}", lines.join("\n")));
-        }
+        Refused::Typed(error) => match instead(&error, typed) {
+            Some(said) => say(format_args!("error: {said}")),
+            None => {
+                // Without styles, so that nothing of what was typed reaches the terminal as a command.
+                let text = error.render().to_string();
+                let lines = text.trim_end().lines();
+                let lines: Vec<String> = lines.map(|line| escape(line).to_string()).collect();
+                say(format_args!("{}", lines.join("\n")));
+            }
+        },
         Refused::Configured(said) => say(format_args!("error: {said}")),
     }
     Exit::Usage
+}
+
+/// What is to be said of an option of another scanner.
+fn instead(error: &clap::Error, typed: &[String]) -> Option<String> {
+    match (error.kind(), error.get(ContextKind::InvalidArg)?) {
+        (ErrorKind::UnknownArgument, ContextValue::String(unknown)) => {
+            habits::instead(typed, unknown)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +135,20 @@ mod tests {
         for id in OFTEN {
             assert!(known.get_arguments().any(|arg| arg.get_id() == id), "{id}");
         }
+    }
+
+    #[test]
+    fn switches_may_be_said_twice() {
+        let read = |line: &str| {
+            let matches = command().try_get_matches_from(line.split(' '));
+            Args::from_arg_matches(&matches.expect(line)).expect(line)
+        };
+        assert!(read("nishad -vv h").verbose);
+        assert!(read("nishad -q --quiet --exact --exact h").exact);
+        assert!(read("nishad report -vv f").command.is_some());
+        // Of values none is lost without a word.
+        let ports = ["nishad", "-p", "22", "-p", "80", "h"];
+        assert!(command().try_get_matches_from(ports).is_err());
     }
 
     #[test]

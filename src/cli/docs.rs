@@ -96,8 +96,8 @@ fn environment(roff: &mut Roff) {
     roff.control("SH", ["ENVIRONMENT"]);
     for (name, text) in [
         (
-            "NISHAD_…",
-            "Options, each by its long name in capitals with _ for -: NISHAD_TIMEOUT=2s, \
+            "NISHAD_OPTION",
+            "Any option by its long name in capitals, with _ for -: NISHAD_TIMEOUT=2s, \
              NISHAD_EXACT=true. See --config.",
         ),
         (
@@ -128,6 +128,14 @@ fn sections(roff: &mut Roff, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Readers of manual pages differ in what they take other letters for.
+    #[test]
+    fn the_manual_page_is_ascii() {
+        let page = String::from_utf8(page(command()).expect("written")).expect("UTF-8");
+        let other: Vec<_> = page.lines().filter(|line| !line.is_ascii()).collect();
+        assert!(other.is_empty(), "{other:?}");
+    }
 
     #[test]
     fn every_option_is_in_the_manual_page() {

@@ -9,6 +9,7 @@ pub(crate) mod destination;
 pub(crate) mod docs;
 pub(crate) mod dry;
 pub(crate) mod events;
+mod habits;
 pub(crate) mod keys;
 mod outputs;
 pub(crate) mod plan;

@@ -1,8 +1,7 @@
 //! Values of flags: durations, rates, sizes, chances; each error says what would be right.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
-
-use clap::builder::TypedValueParser;
 
 /// A week, in seconds.
 const MAX_PATIENCE: f64 = 604_800.0;
@@ -83,11 +82,41 @@ pub(super) fn memory(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
-pub(super) fn sockets() -> impl TypedValueParser<Value = usize> {
-    // Slab keys and the kernel's own tables end well below.
-    clap::value_parser!(u32)
-        .range(1..=1_000_000)
-        .map(|n| n as usize)
+/// Sockets at most. Slab keys and the kernel's own tables end well below.
+pub(super) fn sockets(text: &str) -> Result<usize, String> {
+    // It fits by the range.
+    whole(text, 1..=1_000_000).map(|n| n as usize)
+}
+
+/// How often something is tried again.
+pub(super) fn retries(text: &str) -> Result<u8, String> {
+    whole(text, 0..=50).map(|n| n as u8)
+}
+
+/// The seed of an order.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    whole(text, 0..=u64::MAX)
+}
+
+/// How many of the popular ports.
+pub(super) fn top_ports(text: &str) -> Result<usize, String> {
+    let known = nishad::service::popular().len();
+    let number = whole(text, 1..=known as u64);
+    let all = |error| format!("{error}; --ports - is all ports");
+    number.map(|n| n as usize).map_err(all)
+}
+
+/// Digits alone that make a number in `range`.
+fn whole(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (least, most) = (range.start(), range.end());
+    match (digits, text.parse()) {
+        (true, Ok(number)) if range.contains(&number) => Ok(number),
+        (true, _) => Err(format!("out of range: {least} to {most}")),
+        (false, _) => Err(format!(
+            "not a whole number; write one of {least} to {most}"
+        )),
+    }
 }
 
 /// A decimal number, neither negative nor infinite.
@@ -151,6 +180,32 @@ mod tests {
         assert_eq!(chance("1e-3"), Ok(0.001));
         for text in ["0", "1", "-0.1", "x", "nan"] {
             assert!(chance(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_say_which_are_right() {
+        assert_eq!(retries("0"), Ok(0));
+        assert_eq!(retries("050"), Ok(50));
+        assert_eq!(sockets("1000000"), Ok(1_000_000));
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        let lesson = "not a whole number; write one of 0 to 50";
+        for text in ["", "x", "-1", "+1", "1.0", "1e3", " 1", "\u{662}"] {
+            assert_eq!(retries(text), Err(lesson.into()), "{text}");
+        }
+        for text in ["51", "99999999999999999999999999"] {
+            assert_eq!(retries(text), Err("out of range: 0 to 50".into()), "{text}");
+        }
+        let known = nishad::service::popular().len();
+        assert_eq!(top_ports(&known.to_string()), Ok(known));
+        for (text, start) in [
+            ("0", "out of range: 1 to "),
+            ("99999", "out of"),
+            ("all", "not"),
+        ] {
+            let error = top_ports(text).expect_err(text);
+            assert!(error.starts_with(start), "{error}");
+            assert!(error.ends_with("; --ports - is all ports"), "{error}");
         }
     }
 

@@ -47,7 +47,7 @@ pub enum PortSpecError {
         item: String,
     },
     /// A service name nobody knows.
-    #[error("`{name}` is no service name; {}", hint(.similar))]
+    #[error("`{name}` is no service name; {}", hint(.name, .similar))]
     UnknownService {
         /// The name.
         name: String,
@@ -56,8 +56,9 @@ pub enum PortSpecError {
     },
 }
 
-fn hint(similar: &Option<String>) -> String {
+fn hint(name: &str, similar: &Option<String>) -> String {
     match similar {
+        _ if ["*", "all", "any"].contains(&name) => "- is all ports, 1 to 65535".to_string(),
         Some(similar) => format!("did you mean `{similar}`?"),
         None => "write the port's number instead".to_string(),
     }
@@ -290,6 +291,11 @@ mod tests {
                 "telent",
                 "`telent` is no service name; did you mean `telnet`?",
             ),
+            (
+                "all",
+                "`all` is no service name; - is all ports, 1 to 65535",
+            ),
+            ("*", "`*` is no service name; - is all ports, 1 to 65535"),
             (
                 "no-such-thing",
                 "`no-such-thing` is no service name; write the port's number instead",
