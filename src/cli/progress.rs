@@ -3,18 +3,16 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 
 use nishad::engine::Progress;
 
 use super::events::{self, Speed};
 
-/// Redraws a second at most.
-const REDRAWS: u8 = 10;
+/// Columns of the bar between its brackets.
+const BAR: usize = 30;
 
 /// Time between two events of progress.
 const EVENT_EVERY: Duration = Duration::from_secs(1);
@@ -24,9 +22,7 @@ const SMOOTHING: Duration = Duration::from_secs(3);
 
 /// Standard error, with or without a bar.
 pub(crate) struct Screen {
-    bar: Option<ProgressBar>,
-    /// What stands behind the bar; drawn with it.
-    tail: Arc<Mutex<String>>,
+    bar: Option<Bar>,
     pace: Pace,
     /// Whether programs are told of progress, and when they were last.
     tells: bool,
@@ -36,20 +32,16 @@ pub(crate) struct Screen {
 impl Screen {
     /// A screen for a run that starts at `now`, with a bar if `wanted` and standard error is a
     /// terminal.
-    pub(crate) fn new(wanted: bool, planned: u64, now: Instant) -> Screen {
-        let tail = Arc::<Mutex<String>>::default();
+    pub(crate) fn new(wanted: bool, now: Instant) -> Screen {
         let tells = wanted && events::are_wanted();
         let wanted = wanted && !events::are_wanted();
-        let bar = (wanted && io::stderr().is_terminal()).then(|| {
-            let terminal = Box::new(Terminal(Term::buffered_stderr()));
-            let target = ProgressDrawTarget::term_like_with_hz(terminal, REDRAWS);
-            ProgressBar::with_draw_target(Some(planned), target).with_style(style(&tail))
+        let bar = (wanted && io::stderr().is_terminal()).then(|| Bar {
+            terminal: Term::buffered_stderr(),
+            line: String::new(),
         });
-        let pace = Pace::new(now);
         Screen {
             bar,
-            tail,
-            pace,
+            pace: Pace::new(now),
             tells,
             told: None,
         }
@@ -62,10 +54,9 @@ impl Screen {
             self.told = Some(now);
             events::progress(progress, &self.pace.speed(progress));
         }
-        if let Some(bar) = &self.bar {
-            *lock(&self.tail) = self.pace.describe(progress);
-            bar.set_length(progress.planned);
-            bar.set_position(done(progress));
+        if let Some(bar) = &mut self.bar {
+            bar.line = line(progress, &self.pace.describe(progress));
+            bar.draw();
         }
     }
 
@@ -93,7 +84,12 @@ impl Screen {
     /// Does what writes to the terminal while the bar is away.
     pub(crate) fn without_bar<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
-            Some(bar) => bar.suspend(write),
+            Some(bar) => {
+                bar.erase();
+                let written = write();
+                bar.draw();
+                written
+            }
             None => write(),
         }
     }
@@ -101,75 +97,46 @@ impl Screen {
     /// Takes the bar away.
     pub(crate) fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+            bar.erase();
         }
     }
 }
 
-/// A terminal on which a bar is not filled up with blanks to the right margin, where indicatif would
-/// have the cursor: the `^C` that a terminal shows would go to the next line and stay there.
-#[derive(Debug)]
-struct Terminal(Term);
+/// The last line of the terminal while a scan runs. The cursor stays behind its text, not at the right
+/// margin: the `^C` that a terminal shows would go to the next line and stay there.
+struct Bar {
+    terminal: Term,
+    /// What it says; nothing before the first progress.
+    line: String,
+}
 
-impl TermLike for Terminal {
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        // The line is cleared before it is written, and its blanks come by themselves.
-        match text.bytes().all(|byte| byte == b' ') {
-            true => Ok(()),
-            false => self.0.write_str(text),
+impl Bar {
+    /// Writes it in the place of what is there, as much of it as the terminal is wide.
+    fn draw(&self) {
+        if self.line.is_empty() {
+            return;
+        }
+        let width = usize::from(self.terminal.size().1);
+        let line = self.line.get(..width).unwrap_or(&self.line);
+        let _ = self.terminal.clear_line();
+        let _ = self.terminal.write_str(line);
+        let _ = self.terminal.flush();
+    }
+
+    fn erase(&self) {
+        if !self.line.is_empty() {
+            let _ = self.terminal.clear_line();
+            let _ = self.terminal.flush();
         }
     }
-
-    fn width(&self) -> u16 {
-        self.0.size().1
-    }
-
-    fn height(&self) -> u16 {
-        self.0.size().0
-    }
-
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_up(n)
-    }
-
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_down(n)
-    }
-
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_right(n)
-    }
-
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_left(n)
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.0.write_line(line)
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.0.clear_line()
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
-fn style(tail: &Arc<Mutex<String>>) -> ProgressStyle {
-    let tail = tail.clone();
-    ProgressStyle::with_template("[{bar:30}] {tail}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("tail", move |_: &ProgressState, to: &mut dyn fmt::Write| {
-            let _ = to.write_str(&lock(&tail));
-        })
-        .progress_chars("=> ")
-}
-
-/// Nothing panics while the text is held; if it did, the text would be as good as any.
-fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
-    text.lock().unwrap_or_else(PoisonError::into_inner)
+/// `[======>        ] tail`, of ASCII.
+fn line(progress: &Progress, tail: &str) -> String {
+    let share = done(progress) as f64 / progress.planned.max(1) as f64;
+    let full = ((share * BAR as f64) as usize).min(BAR);
+    let tip = if full < BAR { ">" } else { "" };
+    format!("[{:<BAR$}] {tail}", "=".repeat(full) + tip)
 }
 
 /// A line on standard error. That it cannot be written is nothing to stop for.
@@ -212,7 +179,7 @@ impl Pace {
         let done_rate = done.saturating_sub(self.done) as f64 / passed;
         // The share that the new value has: all of it the first time.
         let share = match self.attempts_rate {
-            Some(_) => 1.0 - (-passed / SMOOTHING.as_secs_f64()).exp(),
+            Some(_) => passed / (passed + SMOOTHING.as_secs_f64()),
             None => 1.0,
         };
         let old = self.attempts_rate.unwrap_or(0.0);
@@ -304,6 +271,20 @@ mod tests {
         assert_eq!(pace.describe(&half), "50%, 0/s, ? left, 5 open");
         let nearly = progress(1000, 894, 2000);
         assert!(pace.describe(&nearly).starts_with("99%, "));
+    }
+
+    #[test]
+    fn the_bar_is_as_full_as_the_run() {
+        let shown = [0, 5, 450, 895, 900].map(|closed| {
+            let progress = Progress {
+                silent: 95,
+                ..progress(1000, closed, 0)
+            };
+            line(&progress, "tail")
+        });
+        let bars = [3, 3, 16, 29].map(|full| format!("[{:<30}] tail", "=".repeat(full) + ">"));
+        assert_eq!(shown[..4], bars);
+        assert_eq!(shown[4], format!("[{}] tail", "=".repeat(30)));
     }
 
     #[test]

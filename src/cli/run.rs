@@ -50,11 +50,7 @@ pub(crate) fn run(
         recorder: recorder(&plan, clock),
         clock,
         saving,
-        screen: Screen::new(
-            !args.no_progress && !args.quiet,
-            plan.space.planned(),
-            Instant::now(),
-        ),
+        screen: Screen::new(!args.no_progress && !args.quiet, Instant::now()),
         outputs,
         verbose: args.verbose,
         quiet: args.quiet,
