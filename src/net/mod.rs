@@ -83,12 +83,17 @@ pub struct Services {
     pub ask_printers: bool,
     /// Ports talked to at once. [`Budget::bound_services`] keeps it within the memory there is.
     pub at_once: usize,
+    /// Without the feature `services` there is no such value, and the compiler leaves out what needs it.
+    #[cfg(not(feature = "services"))]
+    _never: std::convert::Infallible,
 }
 
 impl Services {
     /// Talks by `rules`, 256 at once, and none with printers.
     pub fn new(rules: Arc<Rules>) -> Services {
         Services {
+            #[cfg(not(feature = "services"))]
+            _never: rules.never,
             rules,
             ask_printers: false,
             at_once: 256,

@@ -53,6 +53,9 @@ impl ServiceArgs {
         if !self.services {
             return Ok(None);
         }
+        if cfg!(not(feature = "services")) {
+            bail!("--services: this program was built small, without the feature `services`");
+        }
         let files = self.service_rules.iter().map(|path| read(path));
         let files = files.collect::<Result<Vec<_>>>()?;
         let named: Vec<_> = files
@@ -60,12 +63,11 @@ impl ServiceArgs {
             .map(|(name, text)| (&**name, &**text))
             .collect();
         let rules = Rules::new(&named).map_err(|error| anyhow!("--service-rules: {error}"))?;
+        let mut services = Services::new(Arc::new(rules));
+        services.ask_printers = self.ask_printers;
         let texts = files.iter().map(|(_, text)| text.as_str());
         Ok(Some(ServicePlan {
-            services: Services {
-                ask_printers: self.ask_printers,
-                ..Services::new(Arc::new(rules))
-            },
+            services,
             rules: (!files.is_empty()).then(|| digest("nishad rules", texts)),
         }))
     }

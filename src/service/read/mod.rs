@@ -71,5 +71,5 @@ pub(crate) fn has_more(answer: &[u8]) -> bool {
     http::is_whole(answer) == Some(false)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "services"))]
 mod tests;

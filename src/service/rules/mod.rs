@@ -2,8 +2,10 @@
 //!
 //! `builtin.toml` is compiled in and explains its own format, which is also that of a user's files.
 //! Patterns are those of the crate `regex`, which take time linear in the answer; each is compiled
-//! when an answer first begins as it asks for.
+//! when an answer first begins as it asks for. Without the feature `services` there are no rules.
 
+#[cfg_attr(not(feature = "services"), path = "compile_none.rs")]
+mod compile;
 mod parse;
 mod pattern;
 
@@ -25,7 +27,8 @@ const BUILTIN: &str = include_str!("builtin.toml");
 const BUILTIN_NAME: &str = "builtin.toml";
 
 /// Probes and matches. Read once, then shared.
-#[derive(Debug, Default)]
+#[derive(Debug)]
+#[cfg_attr(feature = "services", derive(Default))]
 pub struct Rules {
     /// In the order in which they are tried.
     probes: Vec<Arc<Probe>>,
@@ -37,6 +40,9 @@ pub struct Rules {
     builtin: Vec<Match>,
     /// Ports where the server speaks first.
     greets: Vec<(u16, u16)>,
+    /// Without `services` there is no such value.
+    #[cfg(not(feature = "services"))]
+    pub(crate) never: std::convert::Infallible,
 }
 
 /// Something to send.
@@ -98,7 +104,7 @@ impl Rules {
     /// # Errors
     /// The first fault, with file, line and column.
     pub fn new(files: &[(&str, &str)]) -> Result<Rules, RulesError> {
-        let mut rules = Rules::default();
+        let mut rules = compile::no_rules()?;
         rules.read(BUILTIN_NAME, BUILTIN, Origin::Builtin)?;
         for (name, text) in files {
             rules.read(name, text, Origin::User)?;
@@ -153,14 +159,14 @@ fn contains(ranges: &[(u16, u16)], port: u16) -> bool {
 }
 
 /// The built-in rules, read once for all tests.
-#[cfg(test)]
+#[cfg(all(test, feature = "services"))]
 pub(crate) fn shared() -> Arc<Rules> {
     static SHARED: std::sync::LazyLock<Arc<Rules>> =
         std::sync::LazyLock::new(|| Arc::new(Rules::new(&[]).expect("the built-in rules")));
     Arc::clone(&SHARED)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "services"))]
 mod tests;
-#[cfg(test)]
+#[cfg(all(test, feature = "services"))]
 mod transcripts;

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::pattern::{Match, Over, Template, compile, prefix};
+use super::compile::compile;
+use super::pattern::{Match, Over, Template, prefix};
 use super::{Probe, Rules, Say};
 use crate::target::{PortSet, shown_within};
 

@@ -2,16 +2,9 @@
 
 use std::sync::OnceLock;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
-
 use super::Identified;
+use super::compile::{Captures, Regex, compile};
 use crate::service::found::{self, MAX_CPE, Service};
-
-/// Memory of one compiled pattern at most, in bytes; the largest built-in one takes a tenth.
-const MAX_COMPILED: usize = 1 << 18;
-
-/// Depth of groups within groups.
-const MAX_NESTING: u32 = 32;
 
 /// What a pattern is matched with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,15 +73,6 @@ impl Match {
         let then = self.then.clone();
         Some(Identified { service, then })
     }
-}
-
-/// `pattern` compiled, over bytes: `\xff` is a byte, `.` any but a line feed, classes are ASCII's.
-pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(MAX_COMPILED)
-        .nest_limit(MAX_NESTING)
-        .build()
 }
 
 /// The literal text behind a leading `^`, as far as it is certain.

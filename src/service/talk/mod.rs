@@ -308,5 +308,5 @@ fn url_host(target: &str) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "services"))]
 mod tests;
