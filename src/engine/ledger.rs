@@ -319,12 +319,21 @@ impl Ledger {
         let port = &mut self.ports[index as usize];
         let old = port.stage();
         *port = port.with_stage(stage);
-        for (which, count) in [
-            (Stage::Queued, &mut self.queued),
-            (Stage::Silent, &mut self.silent),
-            (Stage::Done, &mut self.done),
-        ] {
-            *count = *count + u32::from(stage == which) - u32::from(old == which);
+        if let Some(count) = self.count_of(old) {
+            *count -= 1;
+        }
+        if let Some(count) = self.count_of(stage) {
+            *count += 1;
+        }
+    }
+
+    /// The number of ports at a stage, where it is kept.
+    fn count_of(&mut self, stage: Stage) -> Option<&mut u32> {
+        match stage {
+            Stage::Queued => Some(&mut self.queued),
+            Stage::Silent => Some(&mut self.silent),
+            Stage::Done => Some(&mut self.done),
+            Stage::Fresh | Stage::Window | Stage::Parked => None,
         }
     }
 }

@@ -46,7 +46,8 @@ impl Batch {
 /// Events a second over the last one to two buckets of time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
-    since: Option<Instant>,
+    /// When the bucket ends that is being filled.
+    end: Option<Instant>,
     now: u32,
     before: Option<u32>,
 }
@@ -60,20 +61,23 @@ impl Meter {
     }
 
     pub fn turn(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        let age = now.saturating_duration_since(since);
-        if age >= Self::BUCKET {
-            let skipped = age >= Self::BUCKET * 2;
-            self.before = Some(if skipped { 0 } else { self.now });
-            self.now = 0;
-            let whole = (age.as_nanos() / Self::BUCKET.as_nanos()) as u32;
-            self.since = Some(since + Self::BUCKET * whole);
+        let end = *self.end.get_or_insert(now + Self::BUCKET);
+        // Several times a probe this is all there is to do.
+        if now < end {
+            return;
         }
+        let late = now.saturating_duration_since(end);
+        let skipped = late >= Self::BUCKET;
+        self.before = Some(if skipped { 0 } else { self.now });
+        self.now = 0;
+        let whole = (late.as_nanos() / Self::BUCKET.as_nanos()) as u32;
+        self.end = Some(end + Self::BUCKET * whole.saturating_add(1));
     }
 
     pub fn rate(&mut self, now: Instant) -> f64 {
         self.turn(now);
-        let age = now.saturating_duration_since(self.since.unwrap_or(now));
+        let left = self.end.map(|end| end.saturating_duration_since(now));
+        let age = Self::BUCKET.saturating_sub(left.unwrap_or(Self::BUCKET));
         let span = age
             + if self.before.is_some() {
                 Self::BUCKET
