@@ -211,7 +211,7 @@ const FILES: [Case; 10] = [
     ),
 ];
 
-const OTHERS: [Case; 19] = [
+const OTHERS: [Case; 18] = [
     (
         "http",
         "HTTP/1.1 200 OK\r\nServer: Apache/2.4.57 (Debian)\r\n\r\n",
@@ -273,14 +273,6 @@ const OTHERS: [Case; 19] = [
         "VERSION 1.6.18\r\n",
         "memcached",
         "Memcached 1.6.18",
-        None,
-        None,
-    ),
-    (
-        "http",
-        "ERROR\r\nERROR\r\nERROR\r\n",
-        "memcached",
-        "",
         None,
         None,
     ),
@@ -385,6 +377,53 @@ fn answers_of_servers() {
             "{answer:?}"
         );
     }
+}
+
+/// What a product answers is not what a page says that it answers.
+#[test]
+fn a_page_that_tells_of_a_product_is_a_page() {
+    let rules = shared();
+    for quoted in [
+        r#"{"message":"page not found"}"#,
+        r#"{ "kind": "Status", "apiVersion": "v1" }"#,
+        r#"{ "paths": [ "/.well-known/openid-configuration" ] }"#,
+        r#"{ "cluster_name" : "x", "number" : "7.1", "lucene_version" }"#,
+        r#"{ "cluster_name" : "x", "distribution" : "opensearch", "number" : "2.1" }"#,
+        r#"{"error":{"type":"security_exception"}}"#,
+        "It looks like you are trying to access MongoDB over HTTP on the native driver port.",
+    ] {
+        for status in ["200 OK", "401 Unauthorized", "404 Not Found"] {
+            let page = format!(
+                "HTTP/1.1 {status}\r\nServer: Caddy\r\n\r\n<title>Help</title>\r\n\r\n{quoted}"
+            );
+            let found = rules.identify("http", page.as_bytes()).unwrap_or_default();
+            assert_eq!(found.service.name.as_deref(), Some("http"), "{page}");
+            assert_eq!(found.service.product.as_deref(), Some("Caddy"), "{page}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_server_may_say_ftp() {
+    let rules = shared();
+    for (greeting, product) in [
+        ("220 ftp.example ESMTP Postfix\r\n", Some("Postfix smtpd")),
+        ("220 mail.example ESMTP ready, files by FTP\r\n", None),
+    ] {
+        let found = rules.identify("greeting", greeting.as_bytes());
+        let service = found.unwrap_or_default().service;
+        assert_eq!(service.name.as_deref(), Some("smtp"), "{greeting}");
+        assert_eq!(service.product.as_deref(), product);
+    }
+}
+
+/// Many a server says so to what it does not know.
+#[test]
+fn an_error_in_a_line_leads_to_memcached_and_is_none_yet() {
+    let found = shared().identify("http", b"ERROR\r\nERROR\r\n");
+    let found = found.unwrap_or_default();
+    assert_eq!(found.service.name, None);
+    assert_eq!(found.then.as_deref(), Some("memcached"));
 }
 
 #[test]
