@@ -8,10 +8,12 @@ mod bytes;
 mod databases;
 mod directories;
 mod http;
+mod lines;
 mod screens;
 mod windows;
 
 use super::found::Service;
+use super::rules::GREETING;
 
 /// Reads an answer: what it tells, if it is of the reader's protocol.
 type Reader = fn(&[u8]) -> Option<Service>;
@@ -52,23 +54,15 @@ pub(crate) fn server(answer: &[u8]) -> Option<&[u8]> {
     http::server(answer)
 }
 
-/// Whether nothing more is to be expected of an answer: its last line, or the end of a page. Of
-/// binary protocols that cannot be told; a pause will.
-pub(crate) fn is_whole(answer: &[u8]) -> bool {
-    if let Some(whole) = http::is_whole(answer) {
-        return whole;
-    }
-    let Some(lines) = answer.strip_suffix(b"\n") else {
-        return false;
-    };
-    // `220-` is not the last line: RFC 959 section 4.2.
-    let last = lines.rsplit(|&byte| byte == b'\n').next().unwrap_or(lines);
-    !matches!(last, [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
+/// Whether nothing more is to be expected of `answer` to `probe`: its last line, or the end of a
+/// page. `None` where that cannot be told, as of binary protocols: a pause will.
+pub(crate) fn is_whole(probe: &str, answer: &[u8]) -> Option<bool> {
+    http::is_whole(answer).or_else(|| lines::is_whole(probe, answer))
 }
 
-/// Whether an answer that pauses is worth waiting for: the rest of a page.
-pub(crate) fn has_more(answer: &[u8]) -> bool {
-    http::is_whole(answer) == Some(false)
+/// Whether a greeting of several lines has not come to its last one.
+pub(crate) fn goes_on(greeting: &[u8]) -> bool {
+    lines::is_whole(GREETING, greeting) == Some(false)
 }
 
 #[cfg(all(test, feature = "services"))]

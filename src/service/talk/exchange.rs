@@ -192,6 +192,10 @@ impl Talk {
             // Inside TLS there is nothing to offer.
             service.starttls = None;
         }
+        if service.starttls == Some(false) && self.is_whole() == Some(false) {
+            // The offer may be in what is missing.
+            service.starttls = None;
+        }
         if self.service.name.is_none() && service.name.is_some() {
             // What did not tell anything is no evidence.
             self.service.evidence = None;
@@ -219,7 +223,7 @@ impl Talk {
 
     /// Whether the answer is whole for certain, which saves waiting for more.
     pub(super) fn is_complete(&mut self) -> bool {
-        if self.looks == MAX_LOOKS || !read::is_whole(&self.heard) {
+        if self.looks == MAX_LOOKS || self.is_whole() != Some(true) {
             return false;
         }
         self.looks += 1;
@@ -228,7 +232,12 @@ impl Talk {
 
     /// Whether an answer that pauses may go on: it is half a page, or means nothing so far.
     pub(super) fn is_worth_waiting(&self) -> bool {
-        self.heard.is_empty() || read::has_more(&self.heard) || !self.is_understood()
+        self.heard.is_empty() || self.is_whole() == Some(false) || !self.is_understood()
+    }
+
+    /// Whether the answer is there to its end, as far as that can be told.
+    pub(super) fn is_whole(&self) -> Option<bool> {
+        read::is_whole(self.asked_by(), &self.heard)
     }
 
     /// Whether the answer is one of a service that is known.

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::found::{Manner, Service};
+use super::read;
 use super::rules::Rules;
 use super::tls::{Progress, Session};
 use plan::{Exchange, Reaction};
@@ -274,6 +275,11 @@ impl Talk {
         // A pause within what is no whole answer yet.
         if now < self.deadline.min(self.end) && self.is_worth_waiting() {
             self.quiet = None;
+            return;
+        }
+        // Servers wait for seconds within their greeting to see who does not (Postfix's postscreen).
+        if now < self.end && self.probe.is_none() && read::goes_on(&self.heard) {
+            self.deadline = now + self.moments.answer;
             return;
         }
         self.settle(now, None);

@@ -1,6 +1,7 @@
 //! Talks on virtual time, with servers that are functions.
 
 mod hostile;
+mod lines;
 mod protocols;
 
 use super::*;
