@@ -92,7 +92,7 @@ pub(super) fn postgresql(answer: &[u8]) -> Option<Service> {
                 7..=9 => Some("asks for GSSAPI or SSPI".into()),
                 10 => {
                     let kind = text(message.until_zero()?)?;
-                    Some(format!("asks for {kind}"))
+                    text(format!("asks for {kind}").as_bytes())
                 }
                 _ => return None,
             };
@@ -225,7 +225,8 @@ pub(super) fn cassandra(answer: &[u8]) -> Option<Service> {
                 }
                 if key == b"CQL_VERSION" {
                     let told = last.and_then(text);
-                    service.info = told.map(|version| format!("CQL {version}"));
+                    let told = told.map(|version| format!("CQL {version}"));
+                    service.info = told.and_then(|told| text(told.as_bytes()));
                 }
             }
         }

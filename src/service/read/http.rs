@@ -79,6 +79,9 @@ impl<'a> Response<'a> {
             return None;
         };
         let digits = status.get(..3)?;
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         let status = std::str::from_utf8(digits).ok()?.parse().ok()?;
         let mut response = Response {
             protocol,
@@ -115,9 +118,15 @@ impl<'a> Response<'a> {
         if self.header("content-encoding").is_some() {
             return None;
         }
-        let body = self.body?;
-        let begin = find(body, b"<title")?;
-        let rest = &body[begin..];
+        let mut rest = self.body?;
+        loop {
+            const TITLE: &[u8] = b"<title";
+            rest = &rest[find(rest, TITLE)? + TITLE.len()..];
+            // Not `<title-bar>`.
+            if rest.first()?.is_ascii_whitespace() || rest[0] == b'>' {
+                break;
+            }
+        }
         let open = rest.iter().position(|&byte| byte == b'>')?;
         let rest = &rest[open + 1..];
         let close = find(rest, b"</title")?;
@@ -189,7 +198,7 @@ mod tests {
     #[test]
     fn a_page_with_title_server_and_comment() {
         let answer = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1 (Ubuntu)\r\n\
-            Content-Type: text/html\r\n\r\n<html><TITLE\nid=1> Tom &amp;\r\n Jerry </title>";
+            Content-Type: text/html\r\n\r\n<html><title-bar>no</title-bar><TITLE\nid=1> Tom &amp;\r\n Jerry </title>";
         let service = read(answer).expect("HTTP");
         assert_eq!(service.description(), "nginx 1.22.1 (Ubuntu)");
         let http = service.http.expect("HTTP");

@@ -21,7 +21,8 @@ pub(super) fn x11(answer: &[u8]) -> Option<Service> {
     match status {
         0 => {
             let reason = text(bytes.up_to(length.into()));
-            service.info = reason.map(|reason| format!("refused: {reason}"));
+            let told = reason.map(|reason| format!("refused: {reason}"));
+            service.info = told.and_then(|told| text(told.as_bytes()));
         }
         1 => {
             service.info = Some("open to everybody".into());

@@ -6,7 +6,8 @@ use super::{Rules, RulesError};
 
 pub(super) use regex::bytes::{Captures, Regex};
 
-/// Memory of one compiled pattern at most, in bytes; the largest built-in one takes a tenth.
+/// Memory of one compiled pattern at most, in bytes, and of what is remembered while it is matched;
+/// the largest built-in one takes a tenth.
 const MAX_COMPILED: usize = 1 << 18;
 
 /// Depth of groups within groups.
@@ -22,6 +23,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern)
         .unicode(false)
         .size_limit(MAX_COMPILED)
+        .dfa_size_limit(MAX_COMPILED)
         .nest_limit(MAX_NESTING)
         .build()
 }
