@@ -235,6 +235,7 @@ impl Driver {
             talks.wake(token);
         }
         if self.scanner.is_done() {
+            self.sockets.close_free();
             talks.scan_ended();
         }
         let scanner = &mut self.scanner;
@@ -308,6 +309,8 @@ impl Driver {
             match self.scanner.poll_action(self.now) {
                 None => return false,
                 Some(Action::Connect { id, addr }) => {
+                    // All that was found was told, and nobody took them.
+                    self.sockets.close_kept();
                     if let Some(outcome) = self.sockets.connect(id, addr) {
                         self.scanner.handle_outcome(self.now, id, outcome);
                     }

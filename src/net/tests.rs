@@ -18,6 +18,7 @@ mod lab;
 mod linux;
 #[cfg(target_os = "linux")]
 mod rejections;
+mod table;
 #[path = "../../tests/support/wine.rs"]
 mod wine;
 
