@@ -1,7 +1,5 @@
 //! Scans of what only Linux can be made to have: full queues, namespaces, firewalls.
 
-use std::process::Command;
-
 use nishad::engine::{LocalFault, Note};
 
 use super::*;
@@ -59,23 +57,7 @@ fn all_ports_of_this_machine_without_a_false_open() {
 fn descriptors_that_vanish_are_no_verdict() {
     let test = "linux::descriptors_that_vanish_are_no_verdict";
     let Some(_lab) = Lab::enter(test) else { return };
-    if std::env::var_os("NISHAD_FEW").is_none() {
-        let exe = std::env::current_exe().expect("a test knows its own program");
-        let output = Command::new("sh")
-            .args([
-                "-c",
-                "ulimit -n 200 && exec \"$0\" --exact \"$1\" --nocapture",
-            ])
-            .arg(exe)
-            .arg(test)
-            .env("NISHAD_FEW", "1")
-            .output()
-            .expect("sh runs");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    if has_rerun_with_few(test, 200) {
         return;
     }
     let (_listener, open) = listen(V4);

@@ -3,16 +3,10 @@
 use std::io;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Queued;
 
-/// A new non-blocking socket.
-pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
+pub(in crate::net) use super::plain::open;
 
 /// There is none.
 #[derive(Debug)]

@@ -10,8 +10,8 @@
 //! - `raise_descriptor_limit`, `descriptor_limit`, `descriptors_left`: see `net::limits`.
 //! - `free_memory`, `source_ports`, `flow_table`: see `net::budget`.
 //!
-//! A file is whole for its system: `linux`, `apple`, `bsd`, `windows`. `unix` and `berkeley` are what
-//! several share; `errno` has the error numbers of all of them, and is compiled and tested on each.
+//! A file is whole for its system: `linux`, `apple`, `bsd`, `windows`. `unix`, `berkeley` and `plain` are
+//! what several share; `errno` has the error numbers of all of them, and is compiled and tested on each.
 //!
 //! # Unsafe code
 //!
@@ -49,6 +49,8 @@ mod this;
 
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 mod berkeley;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod plain;
 
 #[cfg(windows)]
 #[path = "windows.rs"]

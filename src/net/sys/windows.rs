@@ -10,9 +10,9 @@
 use std::io;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Socket};
 
-use super::{Queued, winsock};
+use super::{Queued, plain, winsock};
 use crate::net::budget::{FlowTable, Memory, SourcePorts};
 
 pub(in crate::net) const REUSE: bool = false;
@@ -23,8 +23,7 @@ pub(in crate::net) const REARM: bool = true;
 
 /// A new non-blocking socket.
 pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let socket = plain::open(domain)?;
     winsock::believe_refusals(&socket);
     winsock::believe_icmp(&socket);
     Ok(socket)
