@@ -404,6 +404,22 @@ fn a_page_that_tells_of_a_product_is_a_page() {
 }
 
 #[test]
+fn an_ftp_server_may_welcome_before_it_says_its_name() {
+    let rules = shared();
+    for (last, product) in [
+        ("220 ProFTPD Server (Debian) ready", "ProFTPD"),
+        ("220 (vsFTPd 3.0.3)", "vsftpd"),
+        ("220-FileZilla Server 1.8.0", "FileZilla ftpd"),
+    ] {
+        let greeting = format!("220-Welcome\r\nto all\r\n{last}\r\n");
+        let found = rules.identify("greeting", greeting.as_bytes());
+        let service = found.unwrap_or_default().service;
+        assert_eq!(service.name.as_deref(), Some("ftp"), "{greeting}");
+        assert_eq!(service.product.as_deref(), Some(product), "{greeting}");
+    }
+}
+
+#[test]
 fn a_mail_server_may_say_ftp() {
     let rules = shared();
     for (greeting, product) in [
