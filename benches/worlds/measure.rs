@@ -130,7 +130,7 @@ fn try_by_hand(mut args: Vec<String>) -> Result<(), String> {
             .env("PATH", path_with_nishad())
             .status()
     })?;
-    eprintln!("{tally}");
+    eprintln!("{tally}\nSYNs in each 100 ms: {:?}", tally.timeline());
     let status = status.map_err(|error| format!("{}: {error}", args[0]))?;
     status
         .success()

@@ -3,10 +3,11 @@
 //!
 //! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
 //! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
-//! that are known to answer. While they come back, the window grows two- to fourfold a round trip;
+//! that are known to answer. While they come back, the window grows four-, later twofold a round trip;
 //! before anything has answered, as behind a default-drop firewall, it doubles every 50 ms, and that
-//! of many hosts of which few answer every 100 ms. When a large part of the canaries stops coming back, sending has outgrown a limit: the rate becomes what was delivered, and
-//! then creeps up as long as canaries stay well and drops to what is delivered when they do not.
+//! of many hosts of which few answer every 100 ms. When a large part of the canaries stops coming
+//! back, sending has outgrown a limit: the rate becomes what was delivered, and then creeps up as
+//! long as canaries stay well and drops to what is delivered when they do not.
 //! Loss that is no smaller at a third of the rate has nothing to do with the rate: then it is taken
 //! as the path's own, and the limit is lifted.
 
@@ -14,15 +15,8 @@ use std::time::{Duration, Instant};
 
 use super::meter::{Batch, Meter};
 use super::path::Moment;
+use window::Window;
 
-/// Until the first answer the window doubles this often.
-const ROUND_BLIND: Duration = Duration::from_millis(50);
-/// The longest round: without answers of most hosts, the window they share doubles this often.
-const ROUND_MAX: Duration = Duration::from_millis(100);
-const ROUND_MIN: Duration = Duration::from_millis(5);
-/// Up to this window it grows fourfold a round trip where ports answer, beyond it twofold: what is
-/// opened too far costs sockets.
-const FAST_UNTIL: f64 = 1024.0;
 /// A round-trip time of this many shortest ones, plus the allowance for this machine's own turns,
 /// is a queue filling up: no reason to send more at once.
 const QUEUE_FACTOR: u32 = 3;
@@ -57,29 +51,17 @@ const CATCH_UP: Duration = Duration::from_millis(2);
 /// The pace of a host or of the run.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    window: f64,
-    initial: f64,
-    ceiling: f64,
-    in_window: usize,
+    window: Window,
     /// Upper bound given by the user, probes a second.
     bound: Option<f64>,
     limit: Option<Limit>,
     /// Whether the path is lost, as far as it was told.
     is_lost: bool,
     /// After a lost path: the window of before, until it is reached again.
-    recover_to: Option<f64>,
+    recover_to: Option<usize>,
     /// Probes a second that got through when the path was lost.
     delivered: f64,
     next_send: Option<Instant>,
-    round_start: Option<Instant>,
-    /// How long a round takes: a round trip, once that is known.
-    round: Duration,
-    /// Whether several hosts share this pace now: some that answer soon do not make its rounds short.
-    shared: bool,
-    window_was_full: bool,
-    bad_in_round: bool,
-    answers_in_round: u32,
-    sent_in_round: u32,
     sent: Meter,
     answered: Meter,
     batches: [Batch; 2],
@@ -117,25 +99,14 @@ pub struct Found {
 impl Pace {
     /// Starts with `initial` probes in the window, never more than `ceiling`, at most `bound` a second.
     pub fn new(initial: usize, ceiling: usize, bound: Option<f64>) -> Pace {
-        let ceiling = ceiling.max(1) as f64;
         Pace {
-            window: (initial.max(1) as f64).min(ceiling),
-            initial: (initial.max(1) as f64).min(ceiling),
-            ceiling,
-            in_window: 0,
+            window: Window::new(initial, ceiling),
             bound,
             limit: None,
             is_lost: false,
             recover_to: None,
             delivered: 0.0,
             next_send: None,
-            round_start: None,
-            round: ROUND_BLIND,
-            shared: false,
-            window_was_full: false,
-            bad_in_round: false,
-            answers_in_round: 0,
-            sent_in_round: 0,
             sent: Meter::default(),
             answered: Meter::default(),
             batches: [Batch::default(); 2],
@@ -146,14 +117,12 @@ impl Pace {
 
     /// So many hosts share the pace. One alone has the rounds that its own pace has.
     pub fn set_hosts(&mut self, hosts: usize) {
-        self.shared = hosts > 1;
+        self.window.set_shared(hosts > 1);
     }
 
     /// Whether one more probe fits in the window.
     pub fn has_room(&mut self) -> bool {
-        let room = (self.in_window as f64) < self.window;
-        self.window_was_full |= !room;
-        room
+        self.window.has_room()
     }
 
     /// When the rate allows the next probe, if that is after `now`.
@@ -163,11 +132,8 @@ impl Pace {
 
     /// A probe is sent. Canaries take no place in the window.
     pub fn on_sent(&mut self, now: Instant, in_window: bool) {
-        if in_window {
-            self.in_window += 1;
-        }
+        self.window.on_sent(in_window);
         self.sent.count(now);
-        self.sent_in_round += 1;
         self.spend(now);
     }
 
@@ -183,67 +149,43 @@ impl Pace {
 
     /// A probe leaves the window: it was answered, its soft deadline passed, or it was put back.
     pub fn on_left(&mut self) {
-        debug_assert!(self.in_window > 0);
-        self.in_window = self.in_window.saturating_sub(1);
+        self.window.on_left();
     }
 
     /// A probe was answered; `queueing` if round trips have become long against the shortest.
     pub fn on_answer(&mut self, now: Instant, queueing: bool) {
         self.answered.count(now);
-        self.answers_in_round += 1;
-        if self.limit.is_none()
-            && !queueing
-            && !self.is_suspect()
-            && (self.window_was_full || self.in_window as f64 > self.window / 2.0)
-        {
-            self.window = (self.window + 1.0).min(self.ceiling);
-        }
+        let may_grow = self.may_grow(queueing);
+        self.window.on_answer(may_grow);
+    }
+
+    /// Whether more may be sent at once.
+    fn may_grow(&self, queueing: bool) -> bool {
+        self.limit.is_none() && !queueing && !self.is_suspect()
     }
 
     /// The round trip takes so long: that is the length of a round, where hosts share the pace only
     /// while a good part of them answers.
     pub fn on_round_trip(&mut self, srtt: Duration) {
-        if !self.shared || self.answers_in_round >= self.sent_in_round / 4 {
-            self.round = srtt.clamp(ROUND_MIN, ROUND_MAX);
-        }
+        self.window.on_round_trip(srtt);
     }
 
     /// Ends a round of growth when it is due.
     pub fn on_time(&mut self, now: Instant, queueing: bool) {
-        if !self.round_is_over(now) {
-            return;
+        if self.window.round_is_over(now) {
+            let may_grow = self.may_grow(queueing);
+            self.window.end_round(may_grow, now);
         }
-        let grow = self.window_was_full
-            && !self.bad_in_round
-            && !queueing
-            && !self.is_suspect()
-            && self.limit.is_none();
-        // Many answers have opened it by themselves; past the start, that is fast enough.
-        let answered = f64::from(self.answers_in_round) > self.window / 4.0;
-        let grow = grow && !(answered && self.window >= FAST_UNTIL);
-        if self.shared && self.answers_in_round < self.sent_in_round / 4 {
-            self.round = ROUND_MAX;
-        }
-        (self.answers_in_round, self.sent_in_round) = (0, 0);
-        if grow && self.round_start.is_some() {
-            self.window = (self.window * 2.0).min(self.ceiling);
-        }
-        self.window_was_full = false;
-        self.bad_in_round = false;
-        self.round_start = Some(now);
     }
 
     /// Whether [`on_time`](Self::on_time) is due.
     pub fn round_is_over(&self, now: Instant) -> bool {
-        self.round_start
-            .is_none_or(|start| now >= start + self.round)
+        self.window.round_is_over(now)
     }
 
     /// When the present round of growth ends, if the window is what holds sending back.
     pub fn round_end(&self) -> Option<Instant> {
-        self.round_start
-            .filter(|_| self.window_was_full)
-            .map(|start| start + self.round)
+        self.window.round_end()
     }
 
     /// A canary sent at `sent` came back, or did not in its time. `own_loss` is what the path has been
@@ -255,7 +197,9 @@ impl Pace {
         own_loss: f64,
         now: Instant,
     ) -> Option<Found> {
-        self.bad_in_round |= !ok;
+        if !ok {
+            self.window.on_loss();
+        }
         if let Some(limit) = &mut self.limit {
             if sent.at > limit.since {
                 limit.trials.add(sent, ok);
@@ -392,7 +336,7 @@ impl Pace {
     /// The path is lost.
     pub fn on_path_lost(&mut self, now: Instant) {
         self.is_lost = true;
-        self.recover_to = Some(self.recover_to.unwrap_or(0.0).max(self.window));
+        self.recover_to = self.recover_to.max(Some(self.window.size()));
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
         let both = self.batches[0].plus(self.batches[1]);
         self.delivered = answered.max(sent * (1.0 - both.loss()));
@@ -411,10 +355,10 @@ impl Pace {
         if after >= LONG_OUTAGE {
             // A table of flows that had filled up empties as it was filled: what is sent in the
             // same way as at the start finds room.
-            self.window = self.initial;
+            self.window.start_again();
             return;
         }
-        self.window = (self.window / 2.0).max(self.initial);
+        self.window.halve();
         if after < QUEUE_DRAINED && self.limit.is_none() {
             // A queue had filled up, and was empty a moment after sending stopped.
             let rate = self.delivered.max(RATE_MIN);
@@ -430,7 +374,8 @@ impl Pace {
 
     /// Whether the window has not yet come back to what it was before the path was lost.
     pub fn is_recovering(&self) -> bool {
-        self.recover_to.is_some_and(|window| self.window < window)
+        self.recover_to
+            .is_some_and(|window| self.window.size() < window)
     }
 
     /// Probes a second that are allowed, if that is bounded.
@@ -446,7 +391,7 @@ impl Pace {
 
     /// Probes that may be in the window.
     pub fn window(&self) -> usize {
-        self.window as usize
+        self.window.size()
     }
 
     /// Whether so much is lost of late that more must not be sent until that is understood.
@@ -491,6 +436,8 @@ pub fn queueing(srtt: Option<Duration>, min: Option<Duration>) -> bool {
 fn period(srtt: Option<Duration>) -> Duration {
     (srtt.unwrap_or_default() * 6).max(Duration::from_millis(300))
 }
+
+mod window;
 
 #[cfg(test)]
 mod tests;

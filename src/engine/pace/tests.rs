@@ -11,13 +11,37 @@ fn the_window_doubles_where_nothing_answers() {
     let t = Instant::now();
     let mut pace = Pace::new(32, 1_000, None);
     for round in 0..20 {
-        pace.on_time(t + round * ROUND_MAX, false);
+        pace.on_time(t + round * 100 * MS, false);
         while pace.has_room() {
-            pace.on_sent(t + round * ROUND_MAX, true);
+            pace.on_sent(t + round * 100 * MS, true);
         }
     }
     assert_eq!(pace.window(), 1_000);
-    assert_eq!(pace.in_window, 1_000);
+    assert!(!pace.has_room());
+}
+
+#[test]
+fn answers_open_the_window_fourfold_a_round_trip_then_twofold() {
+    let mut pace = Pace::new(64, 20_000, None);
+    let mut now = Instant::now();
+    let rtt = Duration::from_millis(40);
+    let mut windows = Vec::new();
+    for _ in 0..6 {
+        let mut sent = 0;
+        pace.on_time(now, false);
+        while pace.has_room() {
+            pace.on_sent(now, true);
+            sent += 1;
+        }
+        windows.push(sent);
+        now += rtt;
+        for _ in 0..sent {
+            pace.on_left();
+            pace.on_round_trip(rtt);
+            pace.on_answer(now, false);
+        }
+    }
+    assert_eq!(windows, [64, 256, 1024, 4096, 8192, 16_384]);
 }
 
 #[test]
