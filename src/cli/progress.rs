@@ -111,13 +111,14 @@ struct Bar {
 }
 
 impl Bar {
-    /// Writes it in the place of what is there, as much of it as the terminal is wide.
+    /// Writes it in the place of what is there, as much of it as there is room for: behind the last
+    /// column some terminals begin a new line.
     fn draw(&self) {
         if self.line.is_empty() {
             return;
         }
-        let width = usize::from(self.terminal.size().1);
-        let line = self.line.get(..width).unwrap_or(&self.line);
+        let room = usize::from(self.terminal.size().1).saturating_sub(1);
+        let line = self.line.get(..room).unwrap_or(&self.line);
         let _ = self.terminal.clear_line();
         let _ = self.terminal.write_str(line);
         let _ = self.terminal.flush();
@@ -177,7 +178,8 @@ impl Pace {
         let done = done(progress);
         let attempts_rate = progress.attempts.saturating_sub(self.attempts) as f64 / passed;
         let done_rate = done.saturating_sub(self.done) as f64 / passed;
-        // The share that the new value has: all of it the first time.
+        // The share that the new value has: all of it the first time. (Exponential smoothing to first
+        // order, without exp() and so without libm.)
         let share = match self.attempts_rate {
             Some(_) => passed / (passed + SMOOTHING.as_secs_f64()),
             None => 1.0,
