@@ -95,6 +95,60 @@ fn an_interrupted_text_says_so() {
     assert!(ran.out.contains(" interrupted\n"), "{}", ran.out);
 }
 
+/// The hangup comes twice: from the kernel, and from the shell.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_away_leaves_whole_files() {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = u64::from_str_radix(mask.expect("it is there").trim(), 16).expect("a mask");
+    if mask & 1 == 1 {
+        eprintln!("skipped: these tests run under nohup, and so would the program");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("found.xml");
+    let open = Open::new();
+    let args = format!("{} -o - -o {}", long_scan(&open), file.display());
+    let mut child = start(&args);
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut text = first_line(&mut out) + &first_line(&mut out);
+    for _ in 0..2 {
+        send(&child, Signal::SIGHUP);
+    }
+    out.read_to_string(&mut text).expect("readable");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let lines = json_lines(&text);
+    let run = lines.last().expect("a line");
+    assert!(counts(run)[3] > 0, "{run}");
+    let written = std::fs::read_to_string(&file).expect("it has its name");
+    assert!(written.trim_end().ends_with("</nmaprun>"), "{written}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn under_nohup_a_scan_outlives_its_terminal() {
+    let open = Open::new();
+    let args = format!(
+        "127.0.0.1 -p {},1-20 --rate 20/s --format ndjson",
+        open.port()
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", path()])
+        .args(args.split(' '))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("sh is there");
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut text = first_line(&mut out) + &first_line(&mut out);
+    send(&child, Signal::SIGHUP);
+    out.read_to_string(&mut text).expect("readable");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    let lines = json_lines(&text);
+    assert_eq!(lines.last().map(|run| counts(run)[3]), Some(0));
+}
+
 /// The results are not read, so the program hangs in a write when the first signal comes; the
 /// second ends it all the same.
 #[test]
@@ -211,6 +265,27 @@ fn what_happens_to_one_output_is_nothing_to_the_others() {
             Some(&true.into())
         );
     }
+}
+
+/// The next try is not refused for what this one made.
+#[cfg(target_os = "linux")]
+#[test]
+fn outputs_that_cannot_all_be_made_leave_none() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let place = |name: &str| dir.path().join(name).display().to_string();
+    let args = format!("127.0.0.1 -p 1 -o {} -o {}", place("a.csv"), place("a.xml"));
+    // There can be no new file.
+    let ran = Ran::with(&format!("{args} -o /proc/nishad.csv"));
+    assert_eq!(ran.code, Some(1), "{}", ran.err);
+    let wanted = "error: cannot write to /proc/nishad.csv: ";
+    assert!(ran.err.starts_with(wanted), "{}", ran.err);
+    let names = || std::fs::read_dir(dir.path()).expect("there").count();
+    assert_eq!(names(), 0);
+    let ran = Ran::with(&args);
+    assert_eq!((ran.code, names()), (Some(0), 2));
+    // What was there stays.
+    let ran = Ran::with(&format!("{args} --force -o /proc/nishad.csv"));
+    assert_eq!((ran.code, names()), (Some(1), 2));
 }
 
 /// Whatever ends the program, no file has its name before it is complete.

@@ -169,6 +169,15 @@ impl Destination {
         }
     }
 
+    /// Removes the file that was made there. That it cannot be is nothing to stop for.
+    pub(crate) fn remove(&self) {
+        if let Destination::File(path) = self
+            && !is_special(path)
+        {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
     /// Whether a file is there that would be overwritten.
     pub(crate) fn is_taken(&self) -> bool {
         match self {

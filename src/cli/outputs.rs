@@ -14,7 +14,7 @@ use super::Exit;
 use super::args::Color;
 use super::audit::Auditing;
 use super::destination::Wanted;
-use super::progress::Screen;
+use super::progress::{Screen, is_dumb};
 use super::sink::{How, Sink};
 
 /// All outputs that can still be written.
@@ -54,6 +54,12 @@ impl Outputs {
                     Sink::open(to, How { streams, force })
                 }
             };
+            if sink.is_err() && saved.is_none() && !force {
+                // What was made a moment ago would be in the way the next time.
+                all.clear();
+                let made = wanted[..index].iter().filter(|made| made.format.streams());
+                made.for_each(|made| made.to.remove());
+            }
             let sink = sink.with_context(|| format!("cannot write to {}", to.name()))?;
             let output = Output::new(*format, text(&sink));
             all.push(Document { output, sink });
@@ -202,6 +208,6 @@ pub(crate) fn color(wanted: Color, sink: &Sink) -> bool {
     match wanted {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && understood && !unwanted(),
+        Color::Auto => terminal && understood && !is_dumb() && !unwanted(),
     }
 }
