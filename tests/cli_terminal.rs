@@ -15,11 +15,15 @@ use rexpect::session::{PtySession, spawn_command};
 const QUESTION: &str = "Enter the target IP address or hostname to scan: ";
 
 fn terminal(args: &str) -> PtySession {
+    terminal_called("xterm", args)
+}
+
+fn terminal_called(name: &str, args: &str) -> PtySession {
     let mut command = Command::new(path());
     command
         .args(args.split_whitespace())
         .env_remove("NO_COLOR")
-        .env("TERM", "xterm");
+        .env("TERM", name);
     spawn_command(command, Some(60_000)).expect("a pseudo-terminal")
 }
 
@@ -98,6 +102,20 @@ fn progress_is_shown_and_taken_away() {
         results.ends_with("-----\r\n") || results.ends_with("\r\u{1b}[2K"),
         "{results:?}"
     );
+    assert_eq!(code(&session), 0);
+}
+
+#[test]
+fn a_dumb_terminal_is_sent_nothing_but_text() {
+    let open = Open::new();
+    let args = format!("127.0.0.1 -p {},1-100 --rate 200/s", open.port());
+    let mut session = terminal_called("dumb", &args);
+    let all = session.exp_eof().expect("the end");
+    assert!(
+        all.contains(&format!("Port {}: OPEN\r\n", open.port())),
+        "{all:?}"
+    );
+    assert!(!all.contains(['\u{1b}', '%']), "{all:?}");
     assert_eq!(code(&session), 0);
 }
 

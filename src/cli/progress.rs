@@ -35,7 +35,7 @@ impl Screen {
     pub(crate) fn new(wanted: bool, now: Instant) -> Screen {
         let tells = wanted && events::are_wanted();
         let wanted = wanted && !events::are_wanted();
-        let bar = (wanted && io::stderr().is_terminal()).then(|| Bar {
+        let bar = (wanted && io::stderr().is_terminal() && !is_dumb()).then(|| Bar {
             terminal: Term::buffered_stderr(),
             line: String::new(),
         });
@@ -138,6 +138,11 @@ fn line(progress: &Progress, tail: &str) -> String {
     let full = ((share * BAR as f64) as usize).min(BAR);
     let tip = if full < BAR { ">" } else { "" };
     format!("[{:<BAR$}] {tail}", "=".repeat(full) + tip)
+}
+
+/// Whether the terminal is one that only prints, and shows whatever is to move its cursor.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// A line on standard error. That it cannot be written is nothing to stop for.
