@@ -355,6 +355,11 @@ fn every_usage_error_names_what_is_wrong_and_exits_2() {
             "--checkpoint <FILE>|--resume <FILE>",
         ),
         (
+            "-v report found.ndjson",
+            "report: a command comes first, before all options",
+        ),
+        ("127.0.0.1 man -- man", "man: a command comes first"),
+        (
             "127.0.0.1 -sT",
             "-sT: not an option of nishad; nishad connects; leave it out",
         ),

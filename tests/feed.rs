@@ -1,6 +1,10 @@
 //! The library in another program: hosts handed to a scan while it runs, scans in another loop.
 
+#[path = "support/readme.rs"]
+mod readme;
+
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -235,4 +239,42 @@ fn tokens_that_do_not_fit_are_refused() {
     let refused = scan.embed(poll.registry(), first, &Control::default());
     let error = refused.expect_err("no room").to_string();
     assert!(error.contains("tokens"), "{error}");
+}
+
+/// The README's example, which scans a network and so is not run.
+fn documented() -> Result<u64, Box<dyn Error>> {
+    use std::ops::ControlFlow;
+
+    use nishad::engine::{Options, Report, State};
+    use nishad::net::{self, Event};
+    use nishad::target::{HostSet, PortSet, TargetSpace};
+
+    let mut hosts = HostSet::default();
+    hosts.insert_spec(&"10.0.0.0/24".parse()?, 0);
+    let ports = PortSet::parse("22,80,443", nishad::service::port)?;
+    let space = TargetSpace::new(hosts, ports, nishad::service::popular(), 42);
+    let control = net::Control::default();
+    let run = net::scan(space, Options::default(), &control, &mut |event| {
+        if let Event::Report(Report::Port(found)) = event
+            && found.verdict.state() == State::Open
+        {
+            println!("{} {}", found.target, found.port);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(run.counts.total())
+}
+
+#[test]
+fn the_readmes_example_is_one_that_compiles() {
+    let _compiles: fn() -> Result<u64, Box<dyn Error>> = documented;
+    let squeezed = |text: &str| {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let example = squeezed(&readme::example("tests/feed.rs compiles this", "net::scan"));
+    assert!(
+        squeezed(include_str!("feed.rs")).contains(&example),
+        "{example}"
+    );
 }

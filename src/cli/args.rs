@@ -272,11 +272,11 @@ pub(crate) struct Args {
     #[arg(short, long, help_heading = RESULTS)]
     pub(crate) verbose: bool,
 
-    /// Colour in text; auto: on a terminal, if NO_COLOR is not set
+    /// Colour in text; auto: on a terminal that is not dumb, if NO_COLOR is not set
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", help_heading = RESULTS)]
     pub(crate) color: Color,
 
-    /// No progress bar; there is none where standard error is no terminal
+    /// No progress bar; there is none where standard error is no terminal, or a dumb one
     #[arg(long, help_heading = RESULTS)]
     pub(crate) no_progress: bool,
 
@@ -374,8 +374,14 @@ pub(crate) enum ShowState {
 }
 
 impl ShowState {
+    /// The states that all of `shown` stand for.
+    pub(crate) fn all_states(shown: &[ShowState]) -> Vec<State> {
+        let states = shown.iter().flat_map(|shown| shown.states());
+        states.copied().collect()
+    }
+
     /// The states it stands for.
-    pub(crate) fn states(self) -> &'static [State] {
+    fn states(self) -> &'static [State] {
         match self {
             ShowState::Open => &[State::Open],
             ShowState::Closed => &[State::Closed],

@@ -73,10 +73,31 @@ pub(crate) fn parse() -> Result<Args, Exit> {
     if args.live.events {
         events::want();
     }
+    if let Some(said) = misplaced(&args, &words) {
+        say(format_args!("error: {said}"));
+        return Err(Exit::Usage);
+    }
     match args.shows_config() {
         true => Err(show(&args, &configured)),
         false => Ok(args),
     }
+}
+
+/// What is to be said of a command behind an option or a target, where it is one more target: its files
+/// would be hosts to look up.
+fn misplaced(args: &Args, typed: &[String]) -> Option<String> {
+    let meant = typed
+        .iter()
+        .skip_while(|word| *word != "--")
+        .skip(1)
+        .count();
+    let unsure = args.targets.len().saturating_sub(meant);
+    let grammar = command();
+    let mut names = grammar.get_subcommands().map(Command::get_name);
+    let name = names.find(|name| args.targets[..unsure].iter().any(|target| target == name))?;
+    Some(format!(
+        "{name}: a command comes first, before all options; a host of that name comes behind --"
+    ))
 }
 
 fn show(args: &Args, configured: &Configured) -> Exit {

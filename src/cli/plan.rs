@@ -13,7 +13,7 @@ use nishad::output::Show;
 use nishad::service;
 use nishad::target::{HostSet, PortSet, RunKey, Shard, TargetSpace, derived_seed, targets_digest};
 
-use super::args::{Args, Order, ServicePlan, Timing};
+use super::args::{Args, Order, ServicePlan, ShowState, Timing};
 use super::progress::say;
 use super::prompt;
 use super::shard::ShardArg;
@@ -157,15 +157,9 @@ fn not_excluded(bad: Bad) -> anyhow::Error {
 }
 
 fn show(args: &Args) -> Show {
-    match args.show.as_slice() {
+    match &args.show[..] {
         [] => Show::default(),
-        shown => Show::with(
-            &shown
-                .iter()
-                .flat_map(|state| state.states())
-                .copied()
-                .collect::<Vec<_>>(),
-        ),
+        shown => Show::with(&ShowState::all_states(shown)),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct ReportArgs {
     #[arg(short, long)]
     verbose: bool,
 
-    /// Colour in text; auto: on a terminal, if NO_COLOR is not set
+    /// Colour in text; auto: on a terminal that is not dumb, if NO_COLOR is not set
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
     color: Color,
 
@@ -197,11 +197,7 @@ fn show(asked: &[ShowState], saved: Show) -> Result<Show> {
     if asked.is_empty() {
         return Ok(saved);
     }
-    let states: Vec<_> = asked
-        .iter()
-        .flat_map(|state| state.states())
-        .copied()
-        .collect();
+    let states = ShowState::all_states(asked);
     // `all` is all there is.
     let all = asked.contains(&ShowState::All);
     let lacking = states.iter().find(|state| !saved.lists(**state));
