@@ -359,6 +359,7 @@ fn every_usage_error_names_what_is_wrong_and_exits_2() {
             "report: a command comes first, before all options",
         ),
         ("127.0.0.1 man -- man", "man: a command comes first"),
+        ("help", "help: nishad --help tells how it is used; a host"),
         (
             "127.0.0.1 -sT",
             "-sT: not an option of nishad; nishad connects; leave it out",

@@ -84,19 +84,24 @@ pub(crate) fn parse() -> Result<Args, Exit> {
 }
 
 /// What is to be said of a command behind an option or a target, where it is one more target: its files
-/// would be hosts to look up.
+/// would be hosts to look up. So it is of `nishad help`.
 fn misplaced(args: &Args, typed: &[String]) -> Option<String> {
     let meant = typed
         .iter()
         .skip_while(|word| *word != "--")
         .skip(1)
         .count();
-    let unsure = args.targets.len().saturating_sub(meant);
+    let unsure = &args.targets[..args.targets.len().saturating_sub(meant)];
+    let is_typed = |name: &str| unsure.iter().any(|target| target == name);
     let grammar = command();
     let mut names = grammar.get_subcommands().map(Command::get_name);
-    let name = names.find(|name| args.targets[..unsure].iter().any(|target| target == name))?;
+    let (name, instead) = match names.find(|name| is_typed(name)) {
+        Some(name) => (name, "a command comes first, before all options"),
+        None if unsure == ["help"] => ("help", "nishad --help tells how it is used"),
+        None => return None,
+    };
     Some(format!(
-        "{name}: a command comes first, before all options; a host of that name comes behind --"
+        "{name}: {instead}; a host of that name comes behind --"
     ))
 }
 
