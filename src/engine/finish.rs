@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::action::Action;
 use super::host::Host;
 use super::ledger::Stage;
 use super::path::Path;
-use super::scanner::{Action, Scanner};
+use super::scanner::Scanner;
 use super::{BulkReport, Counts, HostReport, Note, Reason, Report, State, Trust, Verdict};
 use crate::target::PortSet;
 

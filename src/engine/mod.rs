@@ -1,7 +1,7 @@
 //! When and how to scan: pure, without sockets and clocks.
 //!
-//! [`Scanner`] is told outcomes and the time and says what to do. Inside it, `probes` knows what is
-//! in flight and `wheel` its deadlines; `host` is one active host with the `ledger` of its ports,
+//! [`Scanner`] is told outcomes and the time and says what to do (`action`). Inside it, `probes` knows
+//! what is in flight and `wheel` its deadlines; `host` is one active host with the `ledger` of its ports,
 //! its `rtt`, the `pace` at which it is sent to (by what `meter` counts), the life of its `path` and
 //! the `canary` ports that show it; `loss` turns what was lost into the number of attempts a silent
 //! port needs. `late` are the hosts that become known on the way, `nets` the schedules of networks
@@ -55,6 +55,7 @@
 //! assert!(now - start > Duration::from_secs(3600));
 //! ```
 
+mod action;
 mod away;
 mod canary;
 mod finish;
@@ -77,10 +78,11 @@ mod trial;
 mod verdict;
 mod wheel;
 
+pub use action::{Action, Outcome, ProbeId, Summary};
 pub use loss::Trials;
 pub use options::Options;
 pub use report::{BulkReport, HostReport, LocalFault, Note, PortReport, Progress, Report, Trust};
-pub use scanner::{Action, Outcome, ProbeId, Scanner, Summary};
+pub use scanner::Scanner;
 pub use snapshot::{HostSnapshot, LateHost, Snapshot, SnapshotError};
 pub use verdict::{Counts, Reason, State, Verdict};
 pub(crate) use wheel::Wheel;

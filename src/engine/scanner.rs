@@ -5,11 +5,11 @@
 //! actions. Calls for probes that are no longer there are no-ops.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::action::{Action, Summary};
 use super::host::{Host, Next};
 use super::late::Late;
 use super::loss::Trials;
@@ -18,14 +18,13 @@ use super::pace::Pace;
 use super::path::{Moment, Path};
 use super::probes::{Kind, Probes};
 use super::wheel::Wheel;
-use super::{Counts, LocalFault, Options, Progress, Reason, Report};
+use super::{Counts, LocalFault, Options, Progress, Reason};
 use crate::target::TargetSpace;
 
 /// The run's window at the start, in windows of a host.
 const RUN_WINDOW: usize = 8;
 /// With fewer sockets than this, in all or for a host, none is spent on canaries; with all in use,
-/// canaries may take one
-/// part in so many of the time that sockets have.
+/// canaries may take one part in so many of the time that sockets have.
 pub(super) const CANARY_SOCKETS: usize = 4;
 const CANARY_COST: u32 = 4;
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -36,57 +35,6 @@ const SIDE_BY_SIDE: usize = 128;
 pub(super) const COMMON: usize = 4;
 /// What an active host takes at least of [`Options::active_ports`].
 const HOST_PORTS: u32 = 256;
-
-/// Names one connection attempt; never given twice in a run while an event of it may still come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProbeId {
-    /// Slab key: small, dense, below [`Options::max_sockets`].
-    pub index: u32,
-    /// Tells apart the attempts that used the same key.
-    pub generation: u32,
-}
-
-/// What the driver is to do.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Start connecting; the outcome comes back through [`Scanner::handle_outcome`], at once if
-    /// connect() failed at once.
-    Connect {
-        /// The attempt.
-        id: ProbeId,
-        /// Where to.
-        addr: SocketAddr,
-    },
-    /// Close the socket of an attempt that had no outcome; none is expected any more. An attempt
-    /// whose outcome was handled is closed (or its socket reused) by the driver without this.
-    Close {
-        /// The attempt.
-        id: ProbeId,
-    },
-    /// Hand this to the user.
-    Report(Report),
-    /// The run ends before its time: whoever keeps a [`Snapshot`](super::Snapshot) takes it now,
-    /// before what has no verdict becomes unscanned.
-    Ending,
-}
-
-/// How an attempt ended, as far as the system tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The host or something on the path answered.
-    Answered {
-        /// An open, closed or filtered reason.
-        reason: Reason,
-        /// Who sent an ICMP rejection, where the system tells it.
-        from: Option<IpAddr>,
-    },
-    /// TCP connected the socket to itself (own address, ephemeral port): try again.
-    SelfConnect,
-    /// A resource of this machine ran out: the probe is put back.
-    Fault(LocalFault),
-    /// This machine will not send there: an unscanned reason (no-route, local-policy, bad-address).
-    Unsendable(Reason),
-}
 
 /// The scanner's state.
 #[derive(Debug)]
@@ -485,15 +433,4 @@ impl Scanner {
 /// A number of probes below 16 that is different each time and the same in each run.
 fn spread(n: u64) -> u8 {
     (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u8
-}
-
-/// What the run came to. Counts and attempts are in [`Progress`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
-    /// Hosts planned.
-    pub hosts: u64,
-    /// Estimated chance that an open port was missed on any host that answered; `None` if none did.
-    pub miss: Option<f64>,
-    /// Hosts that never answered anything: for them the chance of a miss cannot be known.
-    pub silent_hosts: u64,
 }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::action::{Action, Outcome, ProbeId};
 use super::host::ACCEPTS_ALL;
 use super::path::{Belief, Moment};
 use super::probes::{Kind, Probe};
-use super::scanner::{Action, Outcome, ProbeId, Scanner};
+use super::scanner::Scanner;
 use super::{LocalFault, Note, PortReport, Reason, Report, State, Verdict};
 
 /// Host-level rejections of a host that never answered, one of them for a probe sent after the
