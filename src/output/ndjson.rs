@@ -33,9 +33,10 @@ pub const JSON_SCHEMA: &str = include_str!("ndjson.schema.json");
 pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
     match record {
         Record::Line(line) => line.write(out),
+        // The sums of its host, which is written once more too, count it again.
+        Record::Again(line) => Line::Port(line.clone()).write(out),
         Record::Bulk { like, ports } => bulk(out, like, ports),
         Record::Audit(audit) => audit::write(out, audit),
-        Record::Again(_) => Ok(()),
     }
 }
 

@@ -36,8 +36,8 @@ pub enum Record<'a> {
         /// Their ports, ascending.
         ports: &'a PortSet,
     },
-    /// A port that has had its line, in another part of saved results: it is there once more where a
-    /// host is written as a whole.
+    /// A port that has had its line, for a host that two shards scanned, under two names say. Formats
+    /// that write hosts, each with its ports and sums, have both; lists of ports have it once.
     Again(PortLine<'a>),
     /// What came of an audit, before the run line.
     Audit(&'a Audit),

@@ -90,7 +90,7 @@ impl Merge {
             merge: self,
             document: Document::new(show, sum.start.clone(), each),
             sum,
-            twice: Twice::new(self.used().count()),
+            twice: Twice::new(self.has_hosts_twice()),
             held: Hosts::default(),
         };
         pass.document.start().map_err(MergeError::Write)?;
@@ -113,6 +113,12 @@ impl Merge {
             pass.close(part).map_err(MergeError::Write)?;
         }
         pass.finish().map_err(MergeError::Write)
+    }
+
+    /// Whether a host may be there more than once: in several shards, or in what was made of them.
+    fn has_hosts_twice(&self) -> bool {
+        let joined = |start: &StartLine| start.shard.is_none() && start.key.shards.is_some();
+        self.used().count() > 1 || self.used().any(|section| joined(&section.start))
     }
 
     fn used(&self) -> impl Iterator<Item = &Section> {
@@ -165,6 +171,7 @@ impl<'a, E: FnMut(&Record<'_>) -> io::Result<()>> Pass<'a, E> {
             }
             (Line::Host(host), Some(part)) => {
                 part.host(&host);
+                self.twice.host(host.ip);
                 self.host(host)
             }
             _ => Ok(()),

@@ -12,6 +12,9 @@ use crate::output::ndjson::Line;
 /// Bad lines told of one input.
 const BAD_TOLD: u64 = 5;
 
+/// Places told in one message.
+const PLACES_TOLD: usize = 20;
+
 /// What the inputs hold.
 #[derive(Debug, Default)]
 pub struct Survey {
@@ -106,8 +109,7 @@ impl Survey {
         let whole = shards.contains_key(&0);
         for (shard, candidates) in &shards {
             if whole && *shard > 0 {
-                let places = candidates.iter().map(|i| self.place(&self.sections[*i]));
-                let places = places.collect::<Vec<_>>().join(", ");
+                let places = self.places(candidates);
                 let text = format!("{places}: not used, the whole run is there too");
                 self.tell(Weight::Incomplete, text);
                 continue;
@@ -128,8 +130,7 @@ impl Survey {
         };
         self.sections[best].used = true;
         if candidates.len() > 1 {
-            let places = candidates.iter().map(|i| self.place(&self.sections[*i]));
-            let places = places.collect::<Vec<_>>().join(", ");
+            let places = self.places(candidates);
             let complete = candidates
                 .iter()
                 .filter(|i| self.sections[**i].is_complete());
@@ -237,6 +238,17 @@ impl Survey {
             self.tell(Weight::Wrong, format!("{name}: {more} more wrong lines"));
         }
         Ok(())
+    }
+
+    /// How to call several in a message.
+    fn places(&self, sections: &[usize]) -> String {
+        let told = sections.iter().take(PLACES_TOLD);
+        let told = told.map(|index| self.place(&self.sections[*index]));
+        let told = told.collect::<Vec<_>>().join(", ");
+        match sections.len().saturating_sub(PLACES_TOLD) {
+            0 => told,
+            more => format!("{told} and {more} more"),
+        }
     }
 
     /// How to call a section in a message.

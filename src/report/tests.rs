@@ -1,6 +1,7 @@
 //! Runs that were never made, saved whole and in shards, and read back.
 
 mod parts;
+mod twice;
 mod world;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,10 @@ use world::{World, world};
 
 /// What `nishad report` would write, and what it would say.
 fn report(inputs: &[Vec<u8>], text: bool) -> (String, Vec<(Weight, String)>) {
+    report_as(inputs, if text { Format::Text } else { Format::Ndjson })
+}
+
+fn report_as(inputs: &[Vec<u8>], format: Format) -> (String, Vec<(Weight, String)>) {
     let mut survey = Survey::default();
     for (name, input) in ('a'..).zip(inputs) {
         survey
@@ -28,10 +33,6 @@ fn report(inputs: &[Vec<u8>], text: bool) -> (String, Vec<(Weight, String)>) {
     let mut out = Vec::new();
     if let Some(merge) = Merge::new(survey) {
         problems = merge.problems().iter().map(said).collect();
-        let format = match text {
-            false => Format::Ndjson,
-            true => Format::Text,
-        };
         let look = TextOptions {
             color: false,
             reasons: false,
@@ -291,43 +292,6 @@ fn runs_that_differ_are_not_joined() {
         error,
         "b\\u{1b} is of another run than a: they differ in ports, --seed (5, 6)"
     );
-}
-
-#[test]
-fn verdicts_that_contradict_are_told() {
-    // As if a host had been in two shards.
-    let shards = small().shards();
-    let port = text(shards[0].clone());
-    let port = port
-        .lines()
-        .find(|line| line.contains(r#""type":"port""#))
-        .expect("a port");
-    let insert = |line: &str| {
-        let mut shards = shards.clone();
-        let second = text(shards[1].clone());
-        let (start, rest) = second.split_once('\n').expect("lines");
-        shards[1] = format!("{start}\n{line}\n{rest}").into_bytes();
-        report(&shards, false)
-    };
-    let closed = port
-        .replace(r#""state":"open""#, r#""state":"closed""#)
-        .replace("syn-ack-reset", "conn-refused")
-        .replace("syn-ack", "conn-refused");
-    let (_, problems) = insert(&closed);
-    let contradiction =
-        |problem: &&(Weight, String)| problem.1.contains(": open in a, closed in b");
-    assert_eq!(
-        problems.iter().filter(contradiction).count(),
-        1,
-        "{problems:?}"
-    );
-    let (joined, problems) = insert(port);
-    assert_eq!(
-        problems.iter().filter(contradiction).count(),
-        0,
-        "{problems:?}"
-    );
-    assert_eq!(joined.lines().filter(|line| *line == port).count(), 1);
 }
 
 /// What one shard knows of a host is not known of the ports of another.

@@ -1,4 +1,4 @@
-//! Ports that more than one section tells of.
+//! Ports that are told of more than once: by several sections, or by one that was put together of such.
 
 use std::collections::HashMap;
 
@@ -21,9 +21,9 @@ pub(super) struct Twice {
 /// The listed ports of one host.
 #[derive(Debug, Default)]
 struct Ports {
-    /// From the section that is being read.
+    /// From the section that is being read, up to the line of the host.
     fresh: Vec<Told>,
-    /// From those before, ascending.
+    /// From before, ascending.
     old: Vec<Told>,
 }
 
@@ -35,17 +35,17 @@ struct Told {
 }
 
 impl Twice {
-    /// For a document of so many sections.
-    pub(super) fn new(sections: usize) -> Twice {
+    /// For a document in which ports can come a second time, or cannot.
+    pub(super) fn new(wanted: bool) -> Twice {
         Twice {
-            wanted: sections > 1,
+            wanted,
             hosts: HashMap::new(),
             problems: Vec::new(),
             more: 0,
         }
     }
 
-    /// Whether no section before has told the same of a port. That one has told something else is
+    /// Whether nothing before has told the same of a port. That it was told something else of is
     /// kept as a problem; `place` is what to call a section.
     pub(super) fn is_new(
         &mut self,
@@ -62,8 +62,7 @@ impl Twice {
             .last()
             .is_some_and(|last| last.section != section)
         {
-            ports.old.append(&mut ports.fresh);
-            ports.old.sort_unstable();
+            ports.seal();
         }
         ports.fresh.push(Told {
             port: port.port,
@@ -96,6 +95,13 @@ impl Twice {
         true
     }
 
+    /// The host at `ip` has its line: what comes of it now has been told before.
+    pub(super) fn host(&mut self, ip: Address) {
+        if let Some(ports) = self.hosts.get_mut(&ip) {
+            ports.seal();
+        }
+    }
+
     /// What was contradictory.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         if self.more > 0 {
@@ -103,5 +109,13 @@ impl Twice {
             self.problems.push(Problem::new(Weight::Incomplete, text));
         }
         self.problems
+    }
+}
+
+impl Ports {
+    fn seal(&mut self) {
+        self.old.append(&mut self.fresh);
+        self.old.sort_unstable();
+        self.fresh = Vec::new();
     }
 }
