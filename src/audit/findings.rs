@@ -240,6 +240,15 @@ impl Finding {
         self
     }
 
+    /// The ports that it is about, as text of a bounded length: `port 22`, `ports 22,80-82`.
+    pub fn ports_in_short(&self) -> Option<String> {
+        match (self.port, &self.ports) {
+            (Some(port), _) => Some(format!("port {port}")),
+            (None, Some(ports)) => Some(format!("ports {}", Brief(ports))),
+            (None, None) => None,
+        }
+    }
+
     /// What findings are ordered by; what is of no host comes last.
     fn place(&self) -> impl Ord + '_ {
         let host = self.host.as_ref();
@@ -268,10 +277,8 @@ impl fmt::Display for Finding {
                 _ => " ",
             })?;
         }
-        match (self.port, &self.ports) {
-            (Some(port), _) => write!(f, "port {port}: ")?,
-            (None, Some(ports)) => write!(f, "ports {}: ", Brief(ports))?,
-            (None, None) => {}
+        if let Some(ports) = self.ports_in_short() {
+            write!(f, "{ports}: ")?;
         }
         f.write_str(&self.message)
     }

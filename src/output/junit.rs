@@ -3,11 +3,13 @@
 //! What differs or breaks a rule is a failure, what cannot be told an error, an exception that holds
 //! a skipped test. Each suite has a test that passes, so that a clean audit is seen to have been made.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
+use super::findings::files;
 use super::{Record, escape};
 use crate::audit::{Audit, Finding, Findings, Outcome};
 
@@ -63,21 +65,15 @@ fn document(out: &mut impl Write, audit: &Audit) -> io::Result<()> {
 fn suites(audit: &Audit) -> Vec<Suite<'_>> {
     let mut suites = vec![Suite {
         name: "scan".into(),
-        summary: "every planned port has its verdict".into(),
+        summary: "the scan is complete".into(),
         findings: None,
         error: audit.incomplete.then_some("the scan is incomplete"),
     }];
-    suites.extend(audit.baseline.as_ref().map(|compared| {
-        let files = compared
-            .files
-            .first()
-            .map_or(String::new(), |file| escape(file).to_string());
-        Suite {
-            name: format!("baseline {files}"),
-            summary: format!("ports compared: {}", compared.ports),
-            findings: Some(&compared.findings),
-            error: None,
-        }
+    suites.extend(audit.baseline.as_ref().map(|compared| Suite {
+        name: format!("baseline {}", files(compared)),
+        summary: format!("ports compared: {}", compared.ports),
+        findings: Some(&compared.findings),
+        error: None,
     }));
     suites.extend(audit.policy.as_ref().map(|checked| Suite {
         name: format!("policy {}", escape(&checked.file)),
@@ -133,10 +129,11 @@ impl Suite<'_> {
         suite.write_inner_content(|xml| {
             self.summary(xml)?;
             let findings = self.findings.into_iter();
+            let mut names = Names::default();
             findings
                 .clone()
                 .flat_map(Findings::list)
-                .try_for_each(|finding| case(xml, finding))?;
+                .try_for_each(|finding| case(xml, finding, &mut names))?;
             match findings.map(Findings::not_listed).sum() {
                 0 => Ok(()),
                 more => self.not_listed(xml, more),
@@ -170,8 +167,24 @@ impl Suite<'_> {
     }
 }
 
+/// How often a class has a test of a name: of two that are called alike, GitLab shows one.
+#[derive(Default)]
+struct Names(HashMap<(String, String), u64>);
+
+impl Names {
+    /// `name`, with a number if there is one of that name already.
+    fn distinct(&mut self, class: &str, name: String) -> String {
+        let before = self.0.entry((class.into(), name.clone())).or_default();
+        *before += 1;
+        match *before {
+            1 => name,
+            nth => format!("{name} ({nth})"),
+        }
+    }
+}
+
 /// The test that `finding` is.
-fn case<W: Write>(xml: &mut Writer<W>, finding: &Finding) -> io::Result<()> {
+fn case<W: Write>(xml: &mut Writer<W>, finding: &Finding, names: &mut Names) -> io::Result<()> {
     let kind = finding.kind.as_str();
     let class = match &finding.host {
         Some(host) => match &host.name {
@@ -180,11 +193,11 @@ fn case<W: Write>(xml: &mut Writer<W>, finding: &Finding) -> io::Result<()> {
         },
         None => "all hosts".into(),
     };
-    let name = match (finding.port, &finding.ports) {
-        (Some(port), _) => format!("{kind}: port {port}"),
-        (None, Some(ports)) => format!("{kind}: {} ports", ports.len()),
-        (None, None) => kind.into(),
+    let name = match finding.ports_in_short() {
+        Some(ports) => format!("{kind}: {ports}"),
+        None => kind.into(),
     };
+    let name = names.distinct(&class, name);
     let case = xml
         .create_element("testcase")
         .with_attribute(("classname", &*class))
@@ -230,5 +243,47 @@ impl Sums {
             ("errors", self.errors.to_string()),
             ("skipped", self.skipped.to_string()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Checked, Kind};
+
+    #[test]
+    fn no_two_tests_of_a_class_are_called_alike() {
+        let mut findings = Findings::default();
+        for message in ["one gap", "another", "a third"] {
+            findings.add(Finding::new(Kind::Unclear, message.into()));
+        }
+        for rule in 0..2 {
+            findings.add(Finding {
+                port: Some(22),
+                ..Finding::new(Kind::Unclear, format!("required [{rule}]"))
+            });
+        }
+        let audit = Audit {
+            policy: Some(Checked {
+                findings,
+                ..Checked::default()
+            }),
+            ..Audit::default()
+        };
+        let mut out = Vec::new();
+        document(&mut out, &audit).expect("a Vec takes all");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let names = text.lines().filter_map(|line| {
+            let (_, rest) = line.split_once("classname=\"all hosts\" name=\"")?;
+            Some(rest.split_once('"')?.0)
+        });
+        let wanted = [
+            "unclear",
+            "unclear (2)",
+            "unclear (3)",
+            "unclear: port 22",
+            "unclear: port 22 (2)",
+        ];
+        assert_eq!(names.collect::<Vec<_>>(), wanted, "{text}");
     }
 }

@@ -10,6 +10,7 @@
 mod answers;
 mod csv;
 mod escape;
+mod findings;
 mod format;
 mod grepable;
 mod held;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::ndjson::write_json;
 use super::{Record, escape};
@@ -15,6 +16,9 @@ use crate::audit::{Audit, Finding, Kind, Outcome, RuleRef};
 
 /// Where editors look for the schema.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// Results at most: GitHub takes no file with more, and shows the first 5,000.
+const MOST: usize = 25_000;
 
 /// Writes the whole document, if `record` is the audit. Errors are those of `out`.
 pub fn write(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
@@ -62,13 +66,18 @@ struct Run<'a> {
     results: Results<'a>,
 }
 
-/// The results, each of which is made when it is written: there may be tens of thousands.
+/// The results, the worst first. Each is made when it is written: there may be tens of thousands.
 struct Results<'a>(&'a Audit);
 
 impl Serialize for Results<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let results = self.0.findings().map(|finding| result(finding, self.0));
-        serializer.collect_seq(results)
+        let worst = [Outcome::Failed, Outcome::Incomplete, Outcome::Clean];
+        let findings = worst.into_iter().flat_map(|outcome| {
+            let findings = self.0.findings();
+            findings.filter(move |finding| finding.kind.outcome() == outcome)
+        });
+        let results = findings.map(|finding| result(finding, self.0));
+        serializer.collect_seq(results.take(MOST))
     }
 }
 
@@ -97,7 +106,8 @@ fn invocation(audit: &Audit) -> Value {
     if audit.incomplete {
         note("The scan is incomplete.".into());
     }
-    let more = audit.not_listed();
+    let left = audit.findings().count().saturating_sub(MOST) as u64;
+    let more = audit.not_listed().saturating_add(left);
     if more > 0 {
         note(format!("{more} more findings are not listed."));
     }
@@ -116,7 +126,7 @@ fn result(finding: &Finding, audit: &Audit) -> Value {
         "level": level(finding.kind),
         "message": {"text": plain(&finding.to_string())},
         "locations": [location(finding, audit)],
-        "partialFingerprints": {"finding/v1": fingerprint(finding)},
+        "partialFingerprints": fingerprints(finding),
     });
     if finding.kind == Kind::Excepted {
         let comment = finding
@@ -159,19 +169,29 @@ fn location(finding: &Finding, audit: &Audit) -> Value {
     location
 }
 
-/// What stays the same when the finding comes up again.
+/// What stays the same when the finding comes up again. GitHub knows only the second, and makes it of
+/// the line in the file where there is none: all hosts that break a rule would be one alert.
+fn fingerprints(finding: &Finding) -> Value {
+    let text = fingerprint(finding);
+    let digest = Sha256::digest(&text);
+    let hash: String = digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    json!({"finding/v1": text, "primaryLocationLineHash": format!("{hash}:1")})
+}
+
 fn fingerprint(finding: &Finding) -> String {
-    let host = finding.host.as_ref().map(ToString::to_string);
+    let kind = finding.kind.as_str();
     let ports = match (finding.port, &finding.ports) {
         (Some(port), _) => port.to_string(),
         (None, Some(ports)) => ports.to_string(),
         (None, None) => String::new(),
     };
-    format!(
-        "{} {} {ports}",
-        finding.kind.as_str(),
-        host.unwrap_or_default()
-    )
+    match &finding.host {
+        Some(host) => format!("{kind} {host} {ports}"),
+        None => format!("{kind}  {ports} {}", finding.message),
+    }
 }
 
 /// A file's name as a URI reference (RFC 3986): relative ones stay so.
@@ -197,7 +217,73 @@ fn uri(file: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::audit::{Checked, Findings};
+    use crate::target::Target;
+
+    fn written(kinds: &[(Kind, usize)]) -> Value {
+        let mut findings = Findings::default();
+        for (kind, count) in kinds {
+            for n in 0..*count {
+                findings.add(Finding {
+                    host: Some(Target::new(Ipv4Addr::from(n as u32).into())),
+                    port: Some(22),
+                    ..Finding::new(*kind, "is open".into())
+                });
+            }
+        }
+        let policy = Checked {
+            findings,
+            file: "p.toml".into(),
+            ..Checked::default()
+        };
+        let audit = Audit {
+            policy: Some(policy),
+            ..Audit::default()
+        };
+        let mut out = Vec::new();
+        document(&mut out, &audit).expect("a Vec takes all");
+        serde_json::from_slice(&out).expect("JSON")
+    }
+
+    /// GitHub would take two hosts that break a rule for one alert.
+    #[test]
+    fn each_finding_has_a_print_of_its_own() {
+        let document = written(&[(Kind::ForbiddenOpen, 3), (Kind::NotAllowed, 3)]);
+        let results = document["runs"][0]["results"].as_array().expect("results");
+        let prints = results.iter().map(|result| {
+            let print = &result["partialFingerprints"]["primaryLocationLineHash"];
+            print.as_str().expect("text")
+        });
+        let prints: std::collections::BTreeSet<_> = prints.collect();
+        assert_eq!(prints.len(), 6, "{document}");
+        assert!(prints.iter().all(|print| print.len() == 18), "{prints:?}");
+        assert_eq!(
+            document,
+            written(&[(Kind::ForbiddenOpen, 3), (Kind::NotAllowed, 3)])
+        );
+    }
+
+    /// No more than GitHub takes, the worst of them.
+    #[test]
+    fn the_worst_go_before_what_is_too_much() {
+        let kinds = [(Kind::Unclear, 20_000), (Kind::NotAllowed, 15_000)];
+        let document = written(&kinds);
+        let run = &document["runs"][0];
+        let results = run["results"].as_array().expect("results");
+        assert_eq!(results.len(), MOST);
+        let failed = results
+            .iter()
+            .take_while(|result| result["level"] == "error");
+        assert_eq!(failed.count(), 15_000);
+        let notes = &run["invocations"][0]["toolExecutionNotifications"];
+        assert_eq!(
+            notes[0]["message"]["text"],
+            "10000 more findings are not listed."
+        );
+    }
 
     #[test]
     fn names_of_files_are_uris() {

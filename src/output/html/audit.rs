@@ -4,16 +4,15 @@ use std::fmt::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-use super::page::{PLAIN, html, plain_html, plural, second, summed};
-use crate::audit::{Audit, Finding, Findings, Kind, Outcome};
+use super::page::{PLAIN, html, plain_html, plural, second};
+use crate::audit::{Audit, Finding, Kind, Outcome};
 use crate::output::escape::escape;
+use crate::output::findings::{files, sums};
 use crate::output::ndjson::Address;
+use crate::output::words::Thousands;
 
 /// Ranges of ports of one finding that are told.
 const RANGES: usize = 100;
-
-/// Files of a baseline that are named.
-const FILES: usize = 3;
 
 /// The sums of `audit`, and what it means.
 pub(super) fn section(text: &mut String, audit: &Audit) -> fmt::Result {
@@ -27,16 +26,12 @@ pub(super) fn section(text: &mut String, audit: &Audit) -> fmt::Result {
         "<section aria-labelledby=\"audit-title\">\n<h2 id=\"audit-title\">Audit</h2>\n<p class=\"{class}\"><strong>Audit</strong>: {outcome}</p>\n<ul>"
     )?;
     if let Some(compared) = &audit.baseline {
-        let files = compared.files.iter().take(FILES).map(|file| html(file));
-        let mut files = files.collect::<Vec<_>>().join(", ");
-        if compared.files.len() > FILES {
-            files += &format!(" and {} more", compared.files.len() - FILES);
-        }
+        let files = plain_html(&files(compared));
         let of = compared
             .started
             .map_or(String::new(), |started| format!(" of {}", second(started)));
         let ports = plural(compared.ports, "port");
-        let sums = sums(&Kind::BASELINE, &compared.findings);
+        let sums = sums(&Kind::BASELINE, &compared.findings, number);
         writeln!(
             text,
             "<li>Baseline {files}{of}: {ports} compared, {sums}</li>"
@@ -45,7 +40,7 @@ pub(super) fn section(text: &mut String, audit: &Audit) -> fmt::Result {
     if let Some(checked) = &audit.policy {
         let (file, rules) = (html(&checked.file), plural(checked.rules, "rule"));
         let ports = plural(checked.ports, "port");
-        let sums = sums(&Kind::POLICY, &checked.findings);
+        let sums = sums(&Kind::POLICY, &checked.findings, number);
         writeln!(
             text,
             "<li>Policy {file}, {rules}: {ports} checked, {sums}</li>"
@@ -54,21 +49,25 @@ pub(super) fn section(text: &mut String, audit: &Audit) -> fmt::Result {
     writeln!(text, "</ul>\n</section>")
 }
 
-fn sums(kinds: &[Kind], findings: &Findings) -> String {
-    let counts = kinds
-        .iter()
-        .map(|kind| (findings.count(*kind), kind.as_str()));
-    let counts = counts.filter(|(n, _)| *n > 0).collect::<Vec<_>>();
-    match (counts.is_empty(), findings.not_listed()) {
-        (true, _) => "nothing found".into(),
-        (false, 0) => summed(counts),
-        (false, more) => format!("{} ({more} of them not listed)", summed(counts)),
-    }
+fn number(n: u64) -> String {
+    Thousands(n).to_string()
 }
 
 /// The first findings, for those who run no script.
 pub(super) fn plain(text: &mut String, audit: &Audit) -> fmt::Result {
-    writeln!(text, "<ul>")?;
+    let all = audit.findings().count();
+    if all == 0 {
+        return Ok(());
+    }
+    let first = match all > PLAIN {
+        true => format!(
+            "The first {} of {} findings; a browser that runs scripts shows all",
+            number(PLAIN as u64),
+            number(all as u64)
+        ),
+        false => "Findings".into(),
+    };
+    writeln!(text, "<p>{first}</p>\n<ul>")?;
     for finding in audit.findings().take(PLAIN) {
         let kind = finding.kind.as_str();
         writeln!(

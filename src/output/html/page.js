@@ -177,9 +177,13 @@
   const name = { title: "Name", value: (row) => row.name || null, text: true, optional: true };
 
   // What the audit found, if there was one.
+  const OUTCOMES = ["failed", "incomplete", "clean"];
+  const kinds = [...new Set(findings.map((row) => row.kind))];
+  // The worst on top, then in the order of the audit.
+  const rank = (row) => OUTCOMES.indexOf(row.outcome) * kinds.length + kinds.indexOf(row.kind);
   const range = ([first, last]) => (first === last ? `${first}` : `${first}-${last}`);
   const findingTable = findings.length > 0 && new Table("finding-table", "Changes and findings", "finding", only(findings, [
-    { title: "Kind", value: (row) => row.kind, state: (row) => `is-${row.outcome}` },
+    { title: "Kind", value: rank, show: (row) => row.kind, state: (row) => `is-${row.outcome}` },
     { ...address, value: (row) => row.order },
     name,
     { title: "Ports", value: (row) => row.ports[0]?.[0], show: (row) => row.ports.map(range).join(","), text: true },

@@ -335,7 +335,7 @@ fn minute(time: Timestamp) -> String {
 }
 
 /// `1,024 open, 7 closed`.
-pub(super) fn summed<'a>(parts: impl IntoIterator<Item = (u64, &'a str)>) -> String {
+fn summed<'a>(parts: impl IntoIterator<Item = (u64, &'a str)>) -> String {
     let parts = parts.into_iter();
     let parts = parts.map(|(n, word)| format!("{} {word}", Thousands(n)));
     parts.collect::<Vec<_>>().join(", ")

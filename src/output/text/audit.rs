@@ -5,8 +5,9 @@ use std::fmt::{self, Write as _};
 use jiff::tz::TimeZone;
 
 use super::RULE;
-use crate::audit::{Audit, Finding, Findings, Kind, Outcome};
+use crate::audit::{Audit, Finding, Kind, Outcome};
 use crate::output::escape;
+use crate::output::findings::{files, sums};
 use crate::output::words::ports;
 
 /// Longest name of a kind.
@@ -23,33 +24,24 @@ pub(super) fn block(audit: &Audit, zone: &TimeZone, color: bool) -> String {
 fn write(text: &mut String, audit: &Audit, zone: &TimeZone, color: bool) -> fmt::Result {
     writeln!(text, "{RULE}")?;
     if let Some(compared) = &audit.baseline {
-        let files: Vec<_> = compared
-            .files
-            .iter()
-            .take(3)
-            .map(|file| escape(file).to_string())
-            .collect();
-        write!(text, "Baseline {}", files.join(", "))?;
-        if let Some(more @ 1..) = compared.files.len().checked_sub(files.len()) {
-            write!(text, " and {more} more")?;
-        }
+        write!(text, "Baseline {}", files(compared))?;
         if let Some(started) = compared.started {
             let started = started.to_zoned_datetime(zone.clone());
             write!(text, " of {}", started.strftime("%Y-%m-%d %H:%M:%S"))?;
         }
-        write!(text, ": {} compared", ports(compared.ports))?;
-        sums(text, &Kind::BASELINE, &compared.findings)?;
+        let sums = sums(&Kind::BASELINE, &compared.findings, |n| n.to_string());
+        writeln!(text, ": {} compared, {sums}", ports(compared.ports))?;
     }
     if let Some(checked) = &audit.policy {
         let s = if checked.rules == 1 { "" } else { "s" };
         let file = escape(&checked.file);
-        write!(
+        let sums = sums(&Kind::POLICY, &checked.findings, |n| n.to_string());
+        writeln!(
             text,
-            "Policy {file}, {} rule{s}: {} checked",
+            "Policy {file}, {} rule{s}: {} checked, {sums}",
             checked.rules,
             ports(checked.ports)
         )?;
-        sums(text, &Kind::POLICY, &checked.findings)?;
     }
     for finding in audit.findings() {
         line(text, finding, color)?;
@@ -64,23 +56,6 @@ fn write(text: &mut String, audit: &Audit, zone: &TimeZone, color: bool) -> fmt:
         "Audit: {}\n{RULE}",
         Painted(outcome, audit.outcome(), color)
     )
-}
-
-/// `, 2 opened, 1 closed` and the end of the line.
-fn sums(text: &mut String, kinds: &[Kind], findings: &Findings) -> fmt::Result {
-    let counts = kinds.iter().map(|kind| (kind, findings.count(*kind)));
-    let mut none = true;
-    for (kind, count) in counts.filter(|(_, count)| *count > 0) {
-        write!(text, ", {count} {}", kind.as_str())?;
-        none = false;
-    }
-    if none {
-        write!(text, ", nothing found")?;
-    }
-    match findings.not_listed() {
-        0 => writeln!(text),
-        more => writeln!(text, " ({more} of them not listed)"),
-    }
 }
 
 fn line(text: &mut String, finding: &Finding, color: bool) -> fmt::Result {
