@@ -69,8 +69,9 @@ impl Auditor {
             Record::Bulk { like, ports } => self.seen(like).bulk(ports, like.state),
             Record::Line(Line::Host(host)) => self.host(host),
             Record::Line(Line::Run(run)) => {
-                // What was left out on purpose is not known either.
-                self.audit.incomplete &= !run.complete || run.counts.unscanned > 0;
+                // What was left out on purpose is no gap of the scan; where it matters it is a finding.
+                let complete = run.complete && run.counts.unscanned == run.left_out;
+                self.audit.incomplete &= !complete;
                 self.audit.elapsed_s = run.elapsed_s;
             }
             Record::Line(_) | Record::Audit(_) => {}

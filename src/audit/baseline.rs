@@ -10,7 +10,7 @@ use std::io::{self, BufRead};
 use jiff::Timestamp;
 
 use super::known::{self, Known, Ports};
-use crate::engine::State;
+use crate::engine::{Reason, State};
 use crate::output::{Show, escape};
 use crate::report::{Address, BadLine, HostLine, Line, Lines, PortLine, RunLine, StartLine};
 use crate::service;
@@ -51,7 +51,8 @@ struct Run {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Section {
     ended: bool,
-    /// Whether nothing of it is unscanned and no target failed.
+    /// Whether no target failed and nothing of it is unscanned but what was left out on purpose, of
+    /// which the hosts tell.
     complete: bool,
 }
 
@@ -76,6 +77,8 @@ struct Part {
     open: u32,
     closed: u32,
     unscanned: u32,
+    /// Of the unscanned ports, those that were not wanted any more.
+    left_out: u32,
 }
 
 impl Baseline {
@@ -187,6 +190,7 @@ impl Baseline {
         let host = self.hosts.entry(line.ip).or_default();
         host.call(line.host.as_deref());
         host.accepts_all |= line.suspect.is_some();
+        let left_out = line.reasons.get(&Reason::FirstOpen).copied();
         // A host has 65,536 ports at most; what a damaged file says beyond is as wrong as this.
         let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let part = Part {
@@ -195,6 +199,7 @@ impl Baseline {
             open: small(line.counts.open),
             closed: small(line.counts.closed),
             unscanned: small(line.counts.unscanned),
+            left_out: small(left_out.unwrap_or(0).min(line.counts.unscanned)),
         };
         host.add(part);
     }
@@ -202,7 +207,7 @@ impl Baseline {
     fn end(&mut self, run: &RunLine, shard: u32) {
         let section = Section {
             ended: true,
-            complete: run.complete && run.counts.unscanned == 0,
+            complete: run.complete && run.counts.unscanned == run.left_out,
         };
         let known = self.shards.entry(shard).or_default();
         *known = section.max(*known);
@@ -310,19 +315,21 @@ impl Host {
         &self.ports
     }
 
-    /// What is known of `port`, of a run on `ports` of each host, which `shards` dealt out.
-    pub(super) fn known(&self, port: u16, ports: Option<&PortSet>, shards: u32) -> Known {
+    /// What is known of `port`, of a run on `ports` of each host; `whole`: see
+    /// [`is_whole`](Self::is_whole).
+    pub(super) fn known(&self, port: u16, ports: Option<&PortSet>, whole: bool) -> Known {
         if let Some(known) = known::listed(&self.ports, port) {
             return known;
         }
         match ports {
             Some(ports) if !ports.contains(port) => Known::NotPlanned,
-            Some(ports) if self.is_whole(ports, shards) => Known::NotOpen,
+            Some(_) if whole => Known::NotOpen,
             _ => Known::Nothing,
         }
     }
 
-    /// Whether a port that is not listed was scanned and is not open.
+    /// Whether a port that is not listed was scanned and is not open, of a run on `ports` of each host,
+    /// which `shards` dealt out.
     pub(super) fn is_whole(&self, ports: &PortSet, shards: u32) -> bool {
         let open = |known: &Known| matches!(known, Known::Is(State::Open) | Known::Two);
         let listed = self.ports.iter().filter(|(_, known)| open(known)).count() as u64;
@@ -348,12 +355,10 @@ impl Host {
             .any(|part| part.open > 0 || part.closed > 0)
     }
 
-    /// Ports that were unscanned, at most.
-    pub(super) fn unscanned(&self) -> u64 {
-        self.parts
-            .iter()
-            .map(|part| u64::from(part.unscanned))
-            .sum()
+    /// Ports that were unscanned, at most, and how many of them were left out on purpose.
+    pub(super) fn unscanned(&self) -> (u64, u64) {
+        let sum = |of: fn(&Part) -> u32| self.parts.iter().map(|part| u64::from(of(part))).sum();
+        (sum(|part| part.unscanned), sum(|part| part.left_out))
     }
 }
 

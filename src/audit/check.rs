@@ -2,15 +2,15 @@
 
 mod services;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use jiff::civil::Date;
 
 use super::facts::Facts;
 use super::known::Known;
-use super::policy::{Access, Policy, Rule, Stance, Stances, Which};
-use super::{Checked, Finding, Findings, Kind, RuleRef};
+use super::policy::{Access, Place, Policy, Rule, Stance, Stances, Which};
+use super::{Checked, Finding, Findings, Kind, LEFT_OUT, RuleRef};
 use crate::engine::State;
 use crate::target::{PortSet, Target};
 
@@ -29,20 +29,24 @@ pub(super) struct Check {
     checked: u64,
     /// What rules come to together, by their numbers.
     sums: HashMap<Vec<u32>, Rc<Stances>>,
-    /// Rule and host of it: those with required ports that no host was met for yet.
-    unmet: Vec<(usize, usize)>,
+    /// Hosts of rules with required ports, of which none was met yet.
+    unmet: BTreeSet<Place>,
     /// Forbidden ports that were not to be scanned, by the rule that forbids them.
     unplanned: BTreeMap<u64, (RuleRef, PortSet)>,
-    /// Ports without a verdict that must not be open.
+    /// Ports without a verdict that must not be open: those left out on purpose, and the others.
+    left_out: u64,
     unscanned: u64,
 }
 
 impl Check {
     /// Of a result that has `ports` of each host, made on `day`.
     pub(super) fn new(policy: Policy, ports: Option<PortSet>, day: Date) -> Check {
-        let rules = policy.rules().iter().enumerate();
-        let rules = rules.filter(|(_, rule)| rule.holds_on(day) && !rule.required.is_empty());
-        let unmet = rules.flat_map(|(at, rule)| (0..rule.hosts.len()).map(move |host| (at, host)));
+        let rules = policy.rules().iter().zip(0..);
+        let rules = rules.filter(|(rule, _)| rule.holds_on(day) && !rule.required.is_empty());
+        let unmet = rules.flat_map(|(rule, at)| {
+            let hosts = rule.hosts.iter().zip(0..);
+            hosts.map(move |(_, host)| (at, host))
+        });
         Check {
             unmet: unmet.collect(),
             policy,
@@ -52,6 +56,7 @@ impl Check {
             checked: 0,
             sums: HashMap::new(),
             unplanned: BTreeMap::new(),
+            left_out: 0,
             unscanned: 0,
         }
     }
@@ -67,12 +72,12 @@ impl Check {
     pub(super) fn host(&mut self, facts: &Facts) {
         let rules = self.policy.rules_for(&facts.target);
         let stances = self.stances(&rules);
-        let patterns = self.policy.rules();
-        self.unmet.retain(|(rule, host)| {
-            let pattern = patterns.get(*rule).and_then(|rule| rule.hosts.get(*host));
-            pattern.is_some_and(|pattern| !pattern.is_for(&facts.target))
-        });
-        let denies = stances.access == Access::Deny || !stances.forbidden.is_empty();
+        for place in self.policy.meant(&facts.target) {
+            self.unmet.remove(&place);
+        }
+        let denies = stances.access == Access::Deny
+            || !stances.forbidden.is_empty()
+            || self.asks_for_services(&rules).is_some();
         if facts.accepts_all {
             if denies || !stances.required.is_empty() {
                 let message = "accepts every connection: what is open there tells nothing";
@@ -82,7 +87,9 @@ impl Check {
         }
         self.checked = self.checked.saturating_add(facts.counts.total());
         if denies {
-            self.unscanned = self.unscanned.saturating_add(facts.counts.unscanned);
+            let others = facts.counts.unscanned.saturating_sub(facts.left_out);
+            self.unscanned = self.unscanned.saturating_add(others);
+            self.left_out = self.left_out.saturating_add(facts.left_out);
         }
         for port in &facts.open {
             self.open(facts, &rules, *port);
@@ -256,10 +263,8 @@ impl Check {
 
     /// What it came to.
     pub(super) fn finish(mut self) -> Checked {
-        for (rule, host) in &self.unmet {
-            let rule = self.policy.rules().get(*rule);
-            let pattern = rule.and_then(|rule| Some((rule, rule.hosts.get(*host)?)));
-            let Some((rule, pattern)) = pattern else {
+        for place in &self.unmet {
+            let Some((rule, pattern)) = self.policy.pattern(*place) else {
                 continue;
             };
             let reference = self.policy.reference(rule);
@@ -285,10 +290,12 @@ impl Check {
                 ..Finding::new(Kind::Unclear, message).on(ports)
             });
         }
-        if self.unscanned > 0 {
-            let s = if self.unscanned == 1 { "" } else { "s" };
-            let message = format!("{} port{s} unscanned that may be open", self.unscanned);
-            self.findings.add(Finding::new(Kind::Unclear, message));
+        for (ports, what) in [(self.unscanned, "unscanned"), (self.left_out, LEFT_OUT)] {
+            if ports > 0 {
+                let s = if ports == 1 { "" } else { "s" };
+                let message = format!("{ports} port{s} {what} that may be open");
+                self.findings.add(Finding::new(Kind::Unclear, message));
+            }
         }
         self.findings.sort();
         Checked {

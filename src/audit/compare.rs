@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::baseline::{Baseline, Host};
 use super::facts::Facts;
 use super::known::Known;
-use super::{Compared, Finding, Findings, Kind};
+use super::{Compared, Finding, Findings, Kind, LEFT_OUT};
 use crate::engine::State;
 use crate::output::Show;
 use crate::report::Address;
@@ -25,7 +25,15 @@ pub(super) struct Comparison {
     /// Hosts without an open port that the baseline does not have.
     new: Few,
     /// Ports without a verdict of hosts that both sides have: now, and in the baseline.
-    unscanned: (u64, u64),
+    unscanned: [Unscanned; 2],
+}
+
+/// How many ports have no verdict.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unscanned {
+    all: u64,
+    /// Of these, what was left out on purpose.
+    left_out: u64,
 }
 
 /// Hosts of which not each has a finding.
@@ -54,7 +62,7 @@ impl Comparison {
             findings: Findings::default(),
             compared: 0,
             new: Few::default(),
-            unscanned: (0, 0),
+            unscanned: Default::default(),
         }
     }
 
@@ -88,16 +96,17 @@ impl Comparison {
         ports.sort_unstable();
         ports.dedup();
         let ports_before = before_ports.as_ref();
+        let side = Side::of(host, ports_before, by_ports);
         let states = ports.into_iter().map(|port| {
-            let before = host.known(port, ports_before, by_ports);
+            let before = host.known(port, ports_before, side.whole);
             (port, before, facts.known(port))
         });
         let states: Vec<_> = states.collect();
-        let side = Side::of(host, ports_before, by_ports);
+        let [now, before] = &mut self.unscanned;
         if !side.whole {
-            self.unscanned.1 = self.unscanned.1.saturating_add(host.unscanned());
+            before.add(host.unscanned());
         }
-        self.unscanned.0 = self.unscanned.0.saturating_add(facts.counts.unscanned);
+        now.add((facts.counts.unscanned, facts.left_out));
         let (opened, closed) = self.ports(facts, &states, side.whole);
         self.presence(facts, side, opened, closed);
     }
@@ -281,15 +290,15 @@ impl Comparison {
     /// What is missing on either side as a whole.
     fn gaps(&self) -> Vec<String> {
         let mut gaps: Vec<String> = self.baseline.gap().into_iter().collect();
-        for (ports, when) in [
-            (self.unscanned.0, "now"),
-            (self.unscanned.1, "in the baseline"),
-        ] {
-            if ports > 0 {
-                let s = if ports == 1 { "" } else { "s" };
-                gaps.push(format!(
-                    "{ports} port{s} of hosts that were scanned: unscanned {when}"
-                ));
+        for (ports, when) in self.unscanned.iter().zip(["now", "in the baseline"]) {
+            let others = ports.all.saturating_sub(ports.left_out);
+            for (ports, what) in [(others, "unscanned"), (ports.left_out, LEFT_OUT)] {
+                if ports > 0 {
+                    let s = if ports == 1 { "" } else { "s" };
+                    gaps.push(format!(
+                        "{ports} port{s} of hosts that were scanned: {what} {when}"
+                    ));
+                }
             }
         }
         let unknown = [
@@ -325,6 +334,13 @@ impl Comparison {
 struct Side {
     whole: bool,
     answered: bool,
+}
+
+impl Unscanned {
+    fn add(&mut self, (all, left_out): (u64, u64)) {
+        self.all = self.all.saturating_add(all);
+        self.left_out = self.left_out.saturating_add(left_out);
+    }
 }
 
 impl Side {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::known::{self, Known, Ports};
-use crate::engine::{Counts, State};
+use crate::engine::{Counts, Reason, State};
 use crate::report::HostLine;
 use crate::service::Service;
 use crate::target::{PortSet, Target};
@@ -21,21 +21,26 @@ pub(super) struct Seen {
 }
 
 /// Services by port, as far as they were asked.
-pub(super) type Services = Vec<(u16, Arc<Service>)>;
+type Services = Vec<(u16, Arc<Service>)>;
 
 /// A complete host.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) target: Target,
     pub(super) counts: Counts,
+    /// Of the unscanned ports, those that were not wanted any more.
+    pub(super) left_out: u64,
     pub(super) accepts_all: bool,
     /// The open ports, ascending.
     pub(super) open: Vec<u16>,
-    pub(super) services: Services,
+    /// Ascending.
+    services: Services,
     /// The ports of each host, if that is known.
     ports: Option<&'a PortSet>,
     listed: Ports,
     unscanned: Vec<PortSet>,
+    /// Whether a port that is not listed is closed or filtered.
+    told: bool,
 }
 
 impl Seen {
@@ -76,16 +81,39 @@ impl Seen {
         known::seal(&mut self.ports);
         let open = self.ports.iter();
         let open = open.filter(|(_, known)| *known == Known::Is(State::Open));
+        let counts = Counts::from(host.counts);
+        let left_out = host.reasons.get(&Reason::FirstOpen).copied();
+        self.services.sort_by_key(|(port, _)| *port);
+        let told = ports.is_some_and(|ports| self.is_told(&counts, ports));
         Facts {
             target: host.ip.target(host.host.as_deref()),
-            counts: host.counts.into(),
+            counts,
+            left_out: left_out.unwrap_or(0).min(counts.unscanned),
             accepts_all: host.suspect.is_some(),
             open: open.map(|(port, _)| *port).collect(),
             services: self.services,
             ports,
             listed: self.ports,
             unscanned: self.unscanned,
+            told,
         }
+    }
+
+    /// Whether a port that is not listed is closed or filtered, of a host with `counts` of its `ports`.
+    fn is_told(&self, counts: &Counts, ports: &PortSet) -> bool {
+        let sets = self.unscanned.iter().map(|ports| u64::from(ports.len()));
+        let mut unscanned = sets.sum::<u64>();
+        let mut open = 0;
+        for (_, known) in &self.ports {
+            match known {
+                Known::Unscanned => unscanned += 1,
+                Known::Is(State::Open) | Known::Two => open += 1,
+                _ => {}
+            }
+        }
+        counts.total() == u64::from(ports.len())
+            && counts.open <= open
+            && counts.unscanned <= unscanned
     }
 }
 
@@ -98,14 +126,14 @@ impl Facts<'_> {
         match self.ports {
             _ if self.unscanned.iter().any(|ports| ports.contains(port)) => Known::Unscanned,
             Some(ports) if !ports.contains(port) => Known::NotPlanned,
-            Some(ports) if self.is_told(ports) => Known::NotOpen,
+            Some(_) if self.told => Known::NotOpen,
             _ => Known::Nothing,
         }
     }
 
     /// Whether all ports have a verdict and those that are open are known.
     pub(super) fn is_whole(&self) -> bool {
-        self.counts.unscanned == 0 && self.ports.is_some_and(|ports| self.is_told(ports))
+        self.counts.unscanned == 0 && self.told
     }
 
     /// Whether any port answered.
@@ -113,20 +141,9 @@ impl Facts<'_> {
         self.counts.open > 0 || self.counts.closed > 0
     }
 
-    /// Whether a port that is not listed is closed or filtered.
-    fn is_told(&self, ports: &PortSet) -> bool {
-        let sets = self.unscanned.iter().map(|ports| u64::from(ports.len()));
-        let mut unscanned = sets.sum::<u64>();
-        let mut open = 0;
-        for (_, known) in &self.listed {
-            match known {
-                Known::Unscanned => unscanned += 1,
-                Known::Is(State::Open) | Known::Two => open += 1,
-                _ => {}
-            }
-        }
-        self.counts.total() == u64::from(ports.len())
-            && self.counts.open <= open
-            && self.counts.unscanned <= unscanned
+    /// What answers on `port`, if it was asked.
+    pub(super) fn service(&self, port: u16) -> Option<&Service> {
+        let at = self.services.binary_search_by_key(&port, |(port, _)| *port);
+        at.ok().map(|at| &*self.services[at].1)
     }
 }

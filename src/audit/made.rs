@@ -1,5 +1,6 @@
 //! Results that were never scanned, as reports and as what is saved of them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -127,6 +128,7 @@ impl Made {
             for state in State::ALL {
                 sum.add(state, counts.get(state));
             }
+            sum.left_out += counts.left_out;
         }
         let run = Run {
             counts: sum,
@@ -213,7 +215,7 @@ impl MadeHost {
             rtt: None,
             from: None,
         };
-        let (mut counts, mut unscanned) = (Counts::default(), Vec::new());
+        let (mut counts, mut unscanned) = (Counts::default(), BTreeMap::<Reason, Vec<u16>>::new());
         if self.accepts_all {
             reports.push(Report::Note(crate::engine::Note::AcceptsAll {
                 target: target.clone(),
@@ -223,9 +225,9 @@ impl MadeHost {
         for port in ports {
             let told = self.ports.iter().find(|(known, _)| *known == port);
             let reason = told.map_or(self.rest, |(_, reason)| *reason);
-            counts.add(reason.state(), 1);
-            if reason == Reason::Interrupted {
-                unscanned.push(port);
+            counts.add_reason(reason, 1);
+            if reason.state() == State::Unscanned {
+                unscanned.entry(reason).or_default().push(port);
                 continue;
             }
             reports.push(Report::Port(PortReport {
@@ -234,13 +236,13 @@ impl MadeHost {
                 verdict: verdict(reason),
             }));
         }
-        if !unscanned.is_empty() {
-            reports.push(Report::Bulk(BulkReport {
+        reports.extend(unscanned.into_iter().map(|(reason, ports)| {
+            Report::Bulk(BulkReport {
                 target: target.clone(),
-                verdict: verdict(Reason::Interrupted),
-                ports: unscanned.into_iter().collect(),
-            }));
-        }
+                verdict: verdict(reason),
+                ports: ports.into_iter().collect(),
+            })
+        }));
         let now = Instant::now();
         reports.push(Report::Host(HostReport {
             target,

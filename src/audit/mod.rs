@@ -29,3 +29,6 @@ pub use auditor::Auditor;
 pub use baseline::{Baseline, BaselineError};
 pub use findings::{Audit, Checked, Compared, Finding, Findings, Kind, LISTED, Outcome, RuleRef};
 pub use policy::{MAX_SIZE as MAX_POLICY, Policy, PolicyError};
+
+/// What to say of ports that nobody wanted any more: they may be open, and that is no fault of the scan.
+const LEFT_OUT: &str = "left out by --stop-at-first-open";

@@ -23,6 +23,7 @@
 //! forbids what answers there or lets the port be open on that. The default of a
 //! host is that of the last rule that has one, else the policy's, else `deny`.
 
+mod index;
 mod parse;
 
 use std::str::FromStr;
@@ -32,6 +33,9 @@ use jiff::civil::Date;
 use super::RuleRef;
 use crate::target::{HostSpec, PortSet, Target};
 
+use index::{Index, folded};
+
+pub(super) use index::Place;
 pub use parse::{MAX_SIZE, PolicyError};
 
 /// A policy: its rules in the order of its file.
@@ -40,6 +44,7 @@ pub struct Policy {
     file: String,
     access: Access,
     rules: Vec<Rule>,
+    index: Index,
 }
 
 /// Whether a port that no rule names may be open.
@@ -133,9 +138,18 @@ impl Policy {
 
     /// The rules for `target`, by their number, ascending.
     pub(super) fn rules_for(&self, target: &Target) -> Vec<u32> {
-        let rules = self.rules.iter().zip(0..);
-        let rules = rules.filter(|(rule, _)| rule.is_for(target));
-        rules.map(|(_, number)| number).collect()
+        self.index.rules_for(&self.rules, target)
+    }
+
+    /// The patterns among the hosts of rules that mean `target`.
+    pub(super) fn meant(&self, target: &Target) -> impl Iterator<Item = Place> {
+        self.index.meant(&self.rules, target)
+    }
+
+    /// A pattern and its rule.
+    pub(super) fn pattern(&self, place: Place) -> Option<(&Rule, &HostPattern)> {
+        let rule = self.rules.get(place.0 as usize)?;
+        Some((rule, index::pattern(&self.rules, place)?))
     }
 
     /// What those of `rules` that hold on `day` say.
@@ -224,10 +238,6 @@ impl Rule {
         self.until.is_none_or(|until| day <= until)
     }
 
-    fn is_for(&self, target: &Target) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.is_for(target))
-    }
-
     pub(super) fn stance(&self, port: u16) -> Option<Stance> {
         let stances = [
             (&self.required, Stance::Required),
@@ -247,10 +257,10 @@ impl HostPattern {
     /// Whether it is meant by this pattern. A name means the hosts that were given by it.
     pub(super) fn is_for(&self, target: &Target) -> bool {
         match &self.spec {
-            HostSpec::Name(name) => target.name.as_deref().is_some_and(|given| {
-                let (given, name) = (given.trim_end_matches('.'), name.trim_end_matches('.'));
-                given.eq_ignore_ascii_case(name)
-            }),
+            HostSpec::Name(name) => {
+                let given = target.name.as_deref();
+                given.is_some_and(|given| folded(given) == folded(name))
+            }
             spec => {
                 let scope = self.scope_id.is_none_or(|scope| scope == target.scope_id);
                 scope && spec.contains(target.addr)

@@ -141,6 +141,54 @@ fn an_incomplete_scan_is_never_clean() {
     );
 }
 
+/// What is left out may be open: no audit that asks for it is clean by what it did not see.
+#[test]
+fn what_is_left_out_on_purpose_is_unclear_where_it_matters() {
+    let all = made("1-100", &[(A, &[22])]);
+    let mut part = all.clone();
+    for port in 81..=100 {
+        part = part.with(A, port, Reason::FirstOpen);
+    }
+    let deny = "[[rule]]\nallowed = 22";
+    let left = "20 ports left out by --stop-at-first-open";
+    let audit = check(&part, deny);
+    let wanted = format!("unclear {left} that may be open");
+    assert_eq!(lines(&audit), [wanted]);
+    assert_eq!(audit.outcome(), Outcome::Incomplete);
+    assert!(!audit.incomplete, "it is no gap of the scan");
+    // What is not allowed is found all the same, and nothing else is asked for here.
+    assert_eq!(check(&part, "default = 'deny'").outcome(), Outcome::Failed);
+    assert_eq!(check(&part, "default = 'allow'").outcome(), Outcome::Clean);
+    let telnet = "default = 'allow'\n[[rule]]\nforbid = 'telnet'";
+    part.services = Some(vec![(22, service("ssh"))]);
+    assert_eq!(check(&part, telnet).outcome(), Outcome::Incomplete);
+    part.services = None;
+
+    let hosts = "of hosts that were scanned";
+    let wanted = |when: &str| {
+        let (count, what) = left.split_once(" left").expect("so it is");
+        format!("not-comparable {count} {hosts}: left{what} {when}")
+    };
+    assert_eq!(lines(&compare(&all, &part)), [wanted("now")]);
+    assert_eq!(lines(&compare(&part, &all)), [wanted("in the baseline")]);
+    let both = [wanted("in the baseline"), wanted("now")];
+    let audit = compare(&part, &part);
+    assert_eq!(lines(&audit), both);
+    assert_eq!(audit.outcome(), Outcome::Incomplete);
+}
+
+/// All of its ports are open, and so what answers there is known of none.
+#[test]
+fn a_service_is_not_absent_from_a_host_that_accepts_everything() {
+    let all = made("1-100", &[(A, &[])]).accepts_all(A);
+    let found = lines(&check(
+        &all,
+        "default = 'allow'\n[[rule]]\nforbid = 'telnet'",
+    ));
+    let wanted = "unclear 10.0.0.1: accepts every connection: what is open there tells nothing";
+    assert_eq!(found, [wanted]);
+}
+
 #[test]
 fn drift_of_an_incomplete_scan_is_drift() {
     let old = made("1-100", &[(A, &[22])]);

@@ -17,7 +17,11 @@ fn error(text: impl AsRef<[u8]>) -> String {
 fn known(baseline: &mut Baseline, addr: &str, port: u16) -> Known {
     let (ports, shards) = (baseline.ports().cloned(), baseline.by_ports());
     let host = baseline.host_mut(addr.parse().expect("an address"));
-    host.expect("a host").known(port, ports.as_ref(), shards)
+    let host = host.expect("a host");
+    let whole = ports
+        .as_ref()
+        .is_some_and(|ports| host.is_whole(ports, shards));
+    host.known(port, ports.as_ref(), whole)
 }
 
 #[test]

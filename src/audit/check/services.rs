@@ -21,9 +21,8 @@ impl Check {
         };
         let mut unknown = Vec::new();
         for port in &facts.open {
-            let found = facts.services.iter().find(|(known, _)| known == port);
-            match found {
-                Some((_, service)) if service.manner != Manner::Unasked => {
+            match facts.service(*port) {
+                Some(service) if service.manner != Manner::Unasked => {
                     self.service(facts, rules, *port, service);
                 }
                 _ => unknown.push(*port),
@@ -44,7 +43,7 @@ impl Check {
     }
 
     /// The last rule that says anything of services.
-    fn asks_for_services(&self, rules: &[u32]) -> Option<RuleRef> {
+    pub(super) fn asks_for_services(&self, rules: &[u32]) -> Option<RuleRef> {
         let mut in_force = self.policy.chosen(rules, Which::InForce(self.day));
         let asks =
             in_force.rfind(|rule| !rule.forbid.is_empty() || rule.certificate_days.is_some());

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Access, Policy, Rule};
+use super::{Access, Index, Policy, Rule};
 use crate::output::escape;
 use crate::service;
 use crate::target::PortSet;
@@ -77,6 +77,7 @@ impl Policy {
         Ok(Policy {
             file: file.into(),
             access: access.unwrap_or(Access::Deny),
+            index: Index::new(&rules),
             rules,
         })
     }

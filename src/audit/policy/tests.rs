@@ -268,6 +268,40 @@ fn what_is_no_text_or_too_much_is_told() {
     assert!(error(&deep).contains("not TOML"), "{}", error(&deep));
 }
 
+proptest! {
+    /// The rules that are looked up are those that each by itself says it is for the host.
+    #[test]
+    fn rules_are_looked_up_as_they_are_read(
+        hosts in prop::collection::vec(prop::collection::vec(0..9usize, 0..3), 0..12),
+        (addr, name) in (0..5usize, 0..4usize),
+    ) {
+        let patterns = [
+            "10.0.0.1", "10.0.0.2", "fe80::1", "fe80::1%2", "Web.Example.", "10.0.0.0/31", "10.0.0.1-3",
+            "10.0.*.1", "fe80::/10",
+        ];
+        let addr = ["10.0.0.1", "10.0.0.2", "10.0.9.1", "fe80::1", "2001:db8::1"][addr];
+        let name = [None, Some("web.example"), Some("WEB.example."), Some("b.example")][name];
+        let rules = hosts.iter().map(|hosts| {
+            let hosts: Vec<_> = hosts.iter().map(|host| patterns[*host]).collect();
+            let hosts = match hosts.is_empty() {
+                true => String::new(),
+                false => format!("hosts = {hosts:?}\n"),
+            };
+            format!("[[rule]]\n{hosts}allowed = 1\n")
+        });
+        let policy = policy(&format!("default = 'deny'\n{}", rules.collect::<String>()));
+        for scope_id in [0, 2, 3] {
+            let target = Target { scope_id, ..target(addr, name) };
+            let is_for = |rule: &Rule| {
+                rule.hosts.is_empty() || rule.hosts.iter().any(|host| host.is_for(&target))
+            };
+            let rules = policy.rules().iter().zip(0u32..).filter(|(rule, _)| is_for(rule));
+            let wanted: Vec<_> = rules.map(|(_, number)| number).collect();
+            prop_assert_eq!(policy.rules_for(&target), wanted);
+        }
+    }
+}
+
 #[test]
 fn hostile_keys_are_escaped() {
     let told = error("\"\\u001b[2J\\u202e\" = 1");
