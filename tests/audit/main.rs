@@ -348,6 +348,65 @@ fn mistakes_are_told_before_anything_is_scanned() {
     assert_eq!(place.read("good.toml"), "default = 'deny'\n");
 }
 
+/// At 500 ports a second the answer of the first is there long before the last of 5,000.
+#[test]
+fn what_is_left_out_on_purpose_is_not_clean_where_it_may_be_open() {
+    let place = Place::new();
+    let open = loop {
+        let open = Open::new();
+        if open.port() < 60_000 {
+            break open;
+        }
+    };
+    let first = open.port();
+    place.write("listed.toml", format!("[[rule]]\nallowed = {first}"));
+    place.write("none.toml", "default = 'deny'");
+    place.write("all.toml", "default = 'allow'");
+    let last = first + 4_999;
+    let scan =
+        format!("127.0.0.1 -p {first}-{last} --order sequential --rate 500/s --stop-at-first-open");
+    let scanned = place.run(&format!("{scan} -o found.ndjson"));
+    assert_eq!((scanned.code, &*scanned.err), (Some(0), ""));
+    let left = "left out by --stop-at-first-open";
+    for (against, code, told) in [
+        (
+            "--expect listed.toml",
+            3,
+            format!("{left} that may be open"),
+        ),
+        (
+            "--expect none.toml",
+            1,
+            "is open, allowed by no rule".into(),
+        ),
+        ("--expect all.toml", 0, "Audit: clean".into()),
+        (
+            "--baseline found.ndjson",
+            3,
+            format!("of hosts that were scanned: {left} in the baseline"),
+        ),
+    ] {
+        let run = place.run(&format!(
+            "report found.ndjson {against} -o - --junit a.xml --force"
+        ));
+        assert_eq!((run.code, &*run.err), (Some(code), ""), "{against}");
+        assert!(run.out.contains(&told), "{against}: {}", run.out);
+        let scan = r#"<testcase classname="scan" name="the scan is complete"/>"#;
+        assert!(
+            place.read("a.xml").contains(scan),
+            "{}",
+            place.read("a.xml")
+        );
+    }
+    // Where nothing is open nothing is left out.
+    let closed = Closed::new();
+    let run = place.run(&format!(
+        "127.0.0.1 -p {} --stop-at-first-open --expect none.toml",
+        closed.port()
+    ));
+    assert_eq!(run.code, Some(0), "{}", run.out);
+}
+
 /// Ctrl-C goes before all: whoever ended the scan knows why it is not clean.
 #[cfg(unix)]
 #[test]

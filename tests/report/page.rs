@@ -1,14 +1,18 @@
 //! The page that `--format html` writes, in a browser.
 
+#[path = "page/findings.rs"]
+mod findings;
+#[path = "page/made.rs"]
+mod made;
+
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::browser::Browser;
 use crate::lab::{self, Lab};
-use crate::program::{Ran, nishad};
+use made::Made;
 
 /// Texts that are more than text to somebody, and how the page shows them.
 const HOSTILE: [(&str, &str); 7] = [
@@ -23,8 +27,6 @@ const HOSTILE: [(&str, &str); 7] = [
     ("nul\0 \u{1b}[2J", "nul\\u{0} \\u{1b}[2J"),
     ("=HYPERLINK(\"http://192.0.2.9\")", ""),
 ];
-
-const TIME: &str = "2026-01-01T00:00:00Z";
 
 const ENTER: &str = "\u{e007}";
 const TAB: &str = "\u{e004}";
@@ -62,6 +64,8 @@ fn the_page_in_a_browser() {
     shows_on_paper(&browser);
     minds_the_dark(&browser);
     does_without_scripts(&browser, &small);
+    assert_eq!(browser.console(), [""; 0]);
+    findings::of_a_scan(&browser, dir.path());
     assert_eq!(browser.console(), [""; 0]);
     holds_much(&browser, &large.page(&dir, "large.html"));
     assert_eq!(browser.console(), [""; 0]);
@@ -290,25 +294,31 @@ fn minds_the_dark(browser: &Browser) {
 }
 
 fn does_without_scripts(browser: &Browser, page: &Path) {
-    browser.devtools(
-        "Emulation.setScriptExecutionDisabled",
-        json!({"value": true}),
-    );
+    without_scripts(browser, page, |browser| {
+        let shown = browser.run(
+            "return [document.querySelectorAll('noscript tbody tr').length,
+                document.getElementById('live').hidden, document.querySelector('dl').innerText.length > 100];",
+        );
+        assert_eq!(shown, json!([25, true, true]));
+        let text = browser.run("return document.querySelector('noscript table').textContent;");
+        assert!(
+            text.as_str().expect("text").contains(HOSTILE[1].0),
+            "{text}"
+        );
+    });
+}
+
+/// What `look` finds on a page whose script does not run.
+fn without_scripts<T>(browser: &Browser, page: &Path, look: impl FnOnce(&Browser) -> T) -> T {
+    let disabled = |value: bool| {
+        let value = json!({ "value": value });
+        browser.devtools("Emulation.setScriptExecutionDisabled", value);
+    };
+    disabled(true);
     browser.open(page);
-    let shown = browser.run(
-        "return [document.querySelectorAll('noscript tbody tr').length,
-            document.getElementById('live').hidden, document.querySelector('dl').innerText.length > 100];",
-    );
-    assert_eq!(shown, json!([25, true, true]));
-    let text = browser.run("return document.querySelector('noscript table').textContent;");
-    assert!(
-        text.as_str().expect("text").contains(HOSTILE[1].0),
-        "{text}"
-    );
-    browser.devtools(
-        "Emulation.setScriptExecutionDisabled",
-        json!({"value": false}),
-    );
+    let found = look(browser);
+    disabled(false);
+    found
 }
 
 fn holds_much(browser: &Browser, page: &Path) {
@@ -398,104 +408,4 @@ fn numbers(browser: &Browser, table: &str, title: &str) -> Vec<f64> {
 fn host(n: u32) -> String {
     let low = if n < 6 { 2 * n } else { n + 6 };
     Ipv4Addr::from(0x0a00_0000 + low).to_string()
-}
-
-/// A run that was never made: as many hosts with as many open ports.
-struct Made {
-    hosts: u32,
-    ports: Vec<u16>,
-    /// Names and services are hostile, a port is filtered, two have no verdict, and behind the others is
-    /// a host that accepts everything.
-    hostile: bool,
-}
-
-impl Made {
-    /// Saves the run and has the program make a page of it.
-    fn page(&self, dir: &TempDir, name: &str) -> PathBuf {
-        let saved = dir.path().join("saved.ndjson");
-        std::fs::write(&saved, self.saved()).expect("writable");
-        let page = dir.path().join(name);
-        let mut command = nishad();
-        let command = command.arg("report").arg(&saved).arg("-o").arg(&page);
-        let ran = Ran::from(command.output().expect("the program starts"));
-        let wanted = if self.hostile { 3 } else { 0 };
-        assert_eq!(ran.code, Some(wanted), "{}", ran.err);
-        page
-    }
-
-    fn saved(&self) -> String {
-        let args: Vec<_> = HOSTILE.iter().map(|(text, _)| text).collect();
-        let hosts = self.hosts + u32::from(self.hostile);
-        let about = json!({"schema": 1, "version": "0.1.0", "args": args, "seed": 7, "run_id": "x", "shard": null,
-            "started": TIME, "hosts": hosts, "planned": hosts * 100});
-        let key = json!({"targets": "a", "ports": "b", "seed": 7, "shards": null, "options": {}});
-        let start = json!({"type": "start", "key": key, "ports": null, "show": self.hostile.then_some(["open", "filtered"]),
-            "run_hosts": hosts, "run_planned": hosts * 100, "targets_failed": 0});
-        let mut text = format!("{}\n", joined(start, &about));
-        let mut sum = [0; 4];
-        for n in 0..hosts {
-            let wall = n >= self.hosts;
-            let counts = if wall {
-                [100, 0, 0, 0]
-            } else {
-                self.ports(n, &mut text)
-            };
-            for (sum, n) in sum.iter_mut().zip(counts) {
-                *sum += n;
-            }
-            let host = json!({"type": "host", "ip": host(n), "host": self.name(n), "planned": 100,
-                "miss": 0.0, "loss": 0.0, "refusals_limited": n == 4,
-                "suspect": wall.then_some("accepts-all"), "suspect_ports": wall.then_some(32),
-                "open_not_listed": if wall { 100 } else { 0 }, "started": TIME, "elapsed_s": 0.25,
-                "reasons": {"syn-ack": counts[0], "conn-refused": counts[1],
-                    "admin-prohibited": counts[2], "interrupted": counts[3]}});
-            text += &format!("{}\n", joined(host, &fields(counts)));
-        }
-        let run = json!({"type": "run", "elapsed_s": 4.2, "silent_hosts": 0, "attempts": 999, "miss": 0.001,
-            "targets_failed": 0, "complete": sum[3] == 0});
-        text + &format!("{}\n", joined(joined(run, &about), &fields(sum)))
-    }
-
-    /// The lines of the ports of a host, and how many of its ports are in each state.
-    fn ports(&self, n: u32, text: &mut String) -> [u32; 4] {
-        let mut line = |port: u16, state: &str, reason: &str, rtt: Option<f64>| {
-            let service = self.name(n).or((port == 22).then_some("ssh"));
-            let line = json!({"type": "port", "ip": host(n), "host": self.name(n), "port": port, "proto": "tcp",
-                "state": state, "reason": reason, "from": null, "service": service, "rtt_ms": rtt,
-                "attempts": 1, "time": TIME});
-            *text += &format!("{line}\n");
-        };
-        for port in &self.ports {
-            let port = if self.hostile && (n, *port) == (0, 23) {
-                80
-            } else {
-                *port
-            };
-            let rtt = f64::from((n * 7919 + u32::from(port) * 31) % 20_000) / 1e3;
-            line(port, "open", "syn-ack", Some(rtt));
-        }
-        let filtered = u32::from(self.hostile && n == 1);
-        if filtered > 0 {
-            line(7, "filtered", "admin-prohibited", None);
-        }
-        let unscanned = 2 * u32::from(self.hostile && n == 2);
-        let open = self.ports.len() as u32;
-        [open, 100 - open - filtered - unscanned, filtered, unscanned]
-    }
-
-    fn name(&self, n: u32) -> Option<&'static str> {
-        let (name, _) = HOSTILE.get(n as usize).filter(|_| self.hostile)?;
-        Some(name)
-    }
-}
-
-fn fields([open, closed, filtered, unscanned]: [u32; 4]) -> Value {
-    json!({"open": open, "closed": closed, "filtered": filtered, "unscanned": unscanned})
-}
-
-/// `one` with the fields of `other` behind its own.
-fn joined(mut one: Value, other: &Value) -> Value {
-    let fields = one.as_object_mut().expect("an object");
-    fields.extend(other.as_object().expect("an object").clone());
-    one
 }
