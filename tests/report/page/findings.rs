@@ -15,6 +15,8 @@ pub fn of_a_scan(browser: &Browser, dir: &Path) {
     let (forbidden, excepted, required) = (Open::new(), Open::new(), Closed::new());
     let ports = [forbidden.port(), excepted.port(), required.port()];
     let page = scanned(dir, ports);
+    // What the pages before were asked for.
+    browser.requests();
     browser.open(&page);
     asks_nobody(browser, &page);
     let title = browser.run("return document.title;");
