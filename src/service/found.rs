@@ -56,7 +56,7 @@ pub struct Service {
     #[serde(deserialize_with = "maybe")]
     pub probe: Option<String>,
     /// The beginning of the answer, bytes other than printable ASCII escaped as `\x0a`.
-    #[serde(deserialize_with = "maybe")]
+    #[serde(deserialize_with = "shown")]
     pub evidence: Option<String>,
 }
 
@@ -281,6 +281,14 @@ fn maybe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error>
     Ok(read.and_then(|read| text(read.as_bytes())))
 }
 
+/// Evidence, every blank of it.
+fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let read = Option::<String>::deserialize(from)?.unwrap_or_default();
+    let printable = read.chars().filter(|c| matches!(c, ' '..='~'));
+    let text: String = printable.take(MAX_EVIDENCE).collect();
+    Ok((!text.is_empty()).then_some(text))
+}
+
 fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let read = Vec::<String>::deserialize(from)?;
     let texts = read.iter().filter_map(|read| text(read.as_bytes()));
@@ -338,6 +346,8 @@ mod tests {
                 ..Tls::default()
             })),
             manner: Manner::Answers,
+            // Blanks at its end and in a row, which the fuzzer had lost.
+            evidence: evidence(b" a  b\r\n "),
             ..Service::default()
         };
         let json = serde_json::to_string(&service).expect("JSON");

@@ -96,7 +96,7 @@ fn element<'a>(bytes: &mut Bytes<'a>) -> Option<(u8, &'a [u8])> {
 /// The DNS answer over TCP to `version.bind` in class CHAOS: RFC 1035 sections 4.1 and 4.2.2.
 pub(super) fn dns(answer: &[u8]) -> Option<Service> {
     /// What the question has for an id.
-    const ID: u16 = 0x6e69;
+    const ID: u16 = 0x6e00;
     let mut bytes = Bytes::new(answer);
     let length = bytes.u16()?;
     if length < 12 || bytes.u16()? != ID {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::plan::{Exchange, Known, Reaction};
+use super::plan::{self, Exchange, Known, Reaction};
 use super::{Ended, MAX_CONNECTIONS, MAX_EXCHANGES, MAX_LOOKS, MAX_READ, Phase, Talk};
 use crate::service::found;
 use crate::service::read;
@@ -36,10 +36,11 @@ impl Talk {
             }
             Say::Bytes(send) => {
                 let mut request = with_host(send, &self.host);
-                // Where nothing is known, whether a server closes at the first byte or after more
-                // tells what it may be.
-                if probe.anywhere && !probe.is_for(self.port) && self.service.name.is_none() {
-                    self.held = request.split_off(1);
+                if !probe.is_for(self.port)
+                    && self.service.name.is_none()
+                    && let Some(ahead) = plan::ahead(probe)
+                {
+                    self.held = request.split_off(ahead.min(request.len()));
                 }
                 self.say(&request);
             }

@@ -1,6 +1,6 @@
 //! What to say next: a pure choice among the probes, by the port and by what was learned.
 
-use crate::service::rules::{Rules, Say};
+use crate::service::rules::{Probe, Rules, Say};
 
 /// How a port took what it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,16 @@ pub(super) struct Exchange {
     pub(super) early: bool,
     /// Whether the connection had been asked something before.
     pub(super) kept: bool,
+}
+
+/// How many bytes of `probe` go out ahead of the rest where nothing is known: whether a server ends
+/// the connection at these or after more tells what it may be.
+pub(super) fn ahead(probe: &Probe) -> Option<usize> {
+    match &*probe.name {
+        // What TLS takes for a record.
+        "dns" => Some(6),
+        _ => probe.anywhere.then_some(1),
+    }
 }
 
 /// What is known when a choice is made.
@@ -96,8 +106,10 @@ impl Known<'_> {
     /// - PostgreSQL takes four bytes for a length, which is too long. It answers an SMB message with
     ///   an error that is its own;
     /// - DNS over TCP (RFC 7766) takes two for a length, and waits for 18,000 more; LDAP (RFC 4511)
-    ///   takes one, and waits for 69; SMB three, and waits for 4 MB. A DNS query is answered by the
-    ///   first, is a wrong message of 30 bytes for the second, and has 2 MB for the third.
+    ///   takes one, and waits for 69; SMB three, and waits for 4 MB; TLS that looks at whole records
+    ///   only (RFC 8446 section 5.1) takes two, and waits for 8,000. A DNS query is answered by the
+    ///   first, is a wrong message of 30 bytes for the second, has 2 MB for the third, and is for the
+    ///   last a wrong record of one byte, which is [ahead](ahead) of the rest.
     fn learned(&self, rules: &Rules) -> Option<&'static str> {
         let http = self.exchange(rules, "http")?;
         let is_closed = |reaction| matches!(reaction, Reaction::Closed | Reaction::Reset);
@@ -109,13 +121,16 @@ impl Known<'_> {
                 _ => None,
             };
         }
+        let dns = self.exchange(rules, "dns");
+        let dns_early = dns.is_some_and(|past| past.early);
         match (
             http.reaction,
-            self.reaction(rules, "dns"),
+            dns.map(|past| past.reaction),
             self.reaction(rules, "tls"),
         ) {
             (Reaction::Silent, None, _) => Some("dns"),
             (Reaction::Silent, Some(Reaction::Silent), _) => Some("smb"),
+            (Reaction::Silent, Some(closed), None) if is_closed(closed) && dns_early => Some("tls"),
             (Reaction::Silent, Some(closed), _) if is_closed(closed) => Some("ldap"),
             (closed, _, Some(_)) if is_closed(closed) && http.early => Some("mqtt"),
             (closed, _, Some(Reaction::Silent)) if is_closed(closed) => Some("redis"),

@@ -159,7 +159,7 @@ fn ldap() {
 fn dns() {
     let answer = |flags: &str, told: Option<&str>| {
         let count = if told.is_some() { "0001" } else { "0000" };
-        let mut message = hex(&format!("6e69 {flags} 0001 {count} 0000 0000"));
+        let mut message = hex(&format!("6e00 {flags} 0001 {count} 0000 0000"));
         message.extend(b"\x07version\x04bind\0\0\x10\0\x03");
         if let Some(told) = told {
             message.extend(hex("c00c 0010 0003 00000000"));

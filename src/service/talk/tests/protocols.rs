@@ -36,7 +36,7 @@ fn slapd(got: &[u8], said: usize) -> Act {
 fn bind(got: &[u8], said: usize) -> Act {
     match got {
         [0, length, rest @ ..] if rest.len() >= usize::from(*length) && said == 0 => Act::Say(
-            b"\0\x34ni\x85\0\0\x01\0\x01\0\0\0\0\x07version\x04bind\0\0\x10\0\x03\xc0\x0c\0\x10\0\x03\0\0\0\0\0\x0a\x099.18.19-1"
+            b"\0\x34n\0\x85\0\0\x01\0\x01\0\0\0\0\x07version\x04bind\0\0\x10\0\x03\xc0\x0c\0\x10\0\x03\0\0\0\0\0\x0a\x099.18.19-1"
                 .to_vec(),
         ),
         _ => Act::Wait,
@@ -291,6 +291,34 @@ mod inside_tls {
         let played = play_inside(12345, &mut slapd, &mut |_| Act::Close);
         assert_eq!(played.service.label().as_deref(), Some("ldaps"));
         assert_eq!(played.connections, 3);
+    }
+
+    /// It looks at whole records only, and so says nothing to HTTP.
+    #[test]
+    fn tls_that_waits_for_a_whole_record_is_found_at_any_port() {
+        let alert = b"\x15\x03\x01\0\x02\x02\x0a";
+        for complaint in [None, Some(alert)] {
+            let played = play_inside(
+                12345,
+                &mut |_, said| match said {
+                    0 => Act::Say(b"220 mail.example ESMTP Exim 4.96\r\n".to_vec()),
+                    _ => Act::Wait,
+                },
+                &mut |got| match (got, complaint) {
+                    ([_, _, _, high, low, rest @ ..], _)
+                        if rest.len() < usize::from(u16::from_be_bytes([*high, *low])) =>
+                    {
+                        Act::Wait
+                    }
+                    ([] | [_] | [_, _] | [_, _, _] | [_, _, _, _], _) => Act::Wait,
+                    (_, None) => Act::Close,
+                    (_, Some(alert)) => Act::Say(alert.to_vec()),
+                },
+            );
+            assert_eq!(played.connections, 3);
+            assert_eq!(played.service.label().as_deref(), Some("smtps"));
+            assert_eq!(played.service.version.as_deref(), Some("4.96"));
+        }
     }
 
     #[test]
