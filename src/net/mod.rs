@@ -45,7 +45,6 @@ pub use embedded::Embedded;
 pub use feed::{Feed, FeedClosed, Feeder, feed};
 pub use limits::{available_sockets, raise_descriptor_limit};
 pub use sockets::TOKENS;
-pub use talks::HOST_TALKS;
 
 /// What a running scan hands to its user.
 #[derive(Clone, Debug)]
@@ -89,14 +88,14 @@ pub struct Services {
 }
 
 impl Services {
-    /// Talks by `rules`, 256 at once, and none with printers.
+    /// Talks by `rules`, 1,024 at once, and none with printers.
     pub fn new(rules: Arc<Rules>) -> Services {
         Services {
             #[cfg(not(feature = "services"))]
             _never: rules.never,
             rules,
             ask_printers: false,
-            at_once: 256,
+            at_once: 1024,
         }
     }
 }

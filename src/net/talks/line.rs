@@ -28,6 +28,9 @@ const FAULTS: u32 = 18;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// After what time an open port that made no connection is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// What a talk does before others have their turn: so many buffers read, or written.
 const STEPS: usize = 16;
 
@@ -47,6 +50,8 @@ pub(super) struct Line {
     link: Link,
     /// Failures of this machine since there was a connection.
     faults: u32,
+    /// A connection could not be made.
+    has_failed: bool,
     pub(super) is_ready: bool,
 }
 
@@ -54,6 +59,8 @@ pub(super) struct Line {
 enum Link {
     /// A connection is wanted.
     Wanted,
+    /// One that was made for a probe waits to be taken over.
+    Kept(TcpStream),
     /// It is being made, until then at most.
     Connecting(TcpStream, Instant),
     Made(TcpStream),
@@ -108,6 +115,7 @@ impl Line {
             talk,
             link: Link::Wanted,
             faults: 0,
+            has_failed: false,
             is_ready: true,
         }
     }
@@ -120,17 +128,15 @@ impl Line {
         &self.target
     }
 
-    /// Takes over a connection that was made for a probe. If it cannot be registered, another one is
-    /// made.
-    pub(super) fn take_up(&mut self, mut stream: TcpStream, registry: &Registry, now: Instant) {
-        if registry
-            .reregister(&mut stream, self.token, INTEREST)
-            .is_ok()
-        {
-            hold_little(&stream);
-            self.talk.connected(now);
-            self.link = Link::Made(stream);
-        }
+    /// The connection that was made for a probe is this talk's. It is taken over in the talk's own
+    /// time.
+    pub(super) fn take_up(&mut self, stream: TcpStream) {
+        self.link = Link::Kept(stream);
+    }
+
+    /// Whether a connection could not be made, though the port is open.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
     }
 
     /// A connection was made, and reset before anybody looked.
@@ -147,8 +153,8 @@ impl Line {
     /// The time has come that it waited for.
     pub(super) fn late(&mut self, now: Instant) {
         match self.link {
-            Link::Connecting(_, until) if now >= until => self.lost(Ended::Failed, now),
-            Link::Wanted | Link::Connecting(..) => {}
+            Link::Connecting(_, until) if now >= until => drop(self.not_made(now)),
+            Link::Wanted | Link::Kept(_) | Link::Connecting(..) => {}
             Link::Made(_) => self.talk.timeout(now),
         }
     }
@@ -164,6 +170,7 @@ impl Line {
                     None
                 }
                 (_, Link::Wanted) => self.connect(net, now),
+                (_, Link::Kept(_)) => self.keep(net.registry, now),
                 (_, Link::Connecting(..)) => self.check(net, now),
                 (Want::Send(bytes), Link::Made(stream)) => match stream.write(bytes) {
                     Ok(n) => {
@@ -192,6 +199,21 @@ impl Line {
             }
         }
         Progress::More
+    }
+
+    /// Takes over the connection that was made for a probe. If it cannot be registered, another one
+    /// is made.
+    fn keep(&mut self, registry: &Registry, now: Instant) -> Option<Progress> {
+        if let Link::Kept(mut stream) = std::mem::replace(&mut self.link, Link::Wanted)
+            && registry
+                .reregister(&mut stream, self.token, INTEREST)
+                .is_ok()
+        {
+            hold_little(&stream);
+            self.talk.connected(now);
+            self.link = Link::Made(stream);
+        }
+        None
     }
 
     /// Begins to connect, if that may be now.
@@ -232,10 +254,7 @@ impl Line {
         };
         match step {
             Step::Pending => Some(Progress::Until(until)),
-            Step::Silent => {
-                self.lost(Ended::Failed, now);
-                None
-            }
+            Step::Silent => self.not_made(now),
             Step::Over { outcome, .. } => self.refused(outcome, now),
             // This machine's own address, and a source port that is the target: another socket.
             Step::Connected {
@@ -271,11 +290,21 @@ impl Line {
             reason: Reason::SynAckReset,
             from: None,
         };
-        if outcome == reset {
-            self.was_reset(now);
-        } else {
-            self.lost(Ended::Failed, now);
+        if outcome != reset {
+            return self.not_made(now);
         }
+        self.was_reset(now);
+        None
+    }
+
+    /// An open port makes no connection. That may be too many at once for the host: it is tried once
+    /// more.
+    fn not_made(&mut self, now: Instant) -> Option<Progress> {
+        if !std::mem::replace(&mut self.has_failed, true) {
+            self.link = Link::Wanted;
+            return Some(Progress::Until(now + AGAIN));
+        }
+        self.lost(Ended::Failed, now);
         None
     }
 

@@ -5,7 +5,7 @@
 //! itself. `queue` holds the ports that wait, `line` is one talk and its connection.
 //!
 //! The scan goes first. Sockets for talks are taken out of the scan's budget at the start, and what
-//! a turn spends on talks is the time in which the loop had nothing to do and a tenth of the rest
+//! a turn spends on talks is the time in which the loop had nothing to do and a twentieth of the rest
 //! ([`SHARE`]). A talk's own slowness is never taken for its peer's: what has arrived is read before
 //! deadlines are looked at. A failure of this machine puts a connection back, as it does a probe.
 
@@ -29,15 +29,11 @@ use crate::target::Target;
 use line::{Line, Progress};
 use queue::{Place, Queue};
 
-/// Talks at once with one host: about what a browser opens to a few sites, and enough to keep waits
-/// for silent ports side by side.
-pub const HOST_TALKS: usize = 16;
-
 /// Of the sockets that there are, one in so many is for talks while the scan is under way.
 const SOCKETS_SHARE: usize = 4;
 
 /// Talks may take one part in so many of the time that the scan is busy.
-const SHARE: u32 = 10;
+const SHARE: u32 = 20;
 
 /// Time that a turn of the loop spends on talks at most, so that answers to probes are seen soon.
 const SLICE: Duration = Duration::from_millis(2);
@@ -67,8 +63,9 @@ pub(super) struct Talks {
     capacity: usize,
     most: (usize, usize),
     scanning: bool,
-    /// Time left for talks, and when that was last reckoned.
+    /// Time for talks: left, or used beforehand; and when that was last reckoned.
     credit: Duration,
+    owed: Duration,
     reckoned: Instant,
     reports: VecDeque<ServiceReport>,
     /// Talks that were ended before their end.
@@ -98,8 +95,9 @@ impl Talks {
         options: &mut Options,
         now: Instant,
     ) -> Talks {
-        let most = divide(&mut options.max_sockets, services.at_once.max(1));
-        let of_host = divide(&mut options.host_sockets, HOST_TALKS);
+        let at_once = services.at_once.max(1);
+        let most = divide(&mut options.max_sockets, at_once);
+        let of_host = divide(&mut options.host_sockets, at_once);
         Talks {
             services,
             beside,
@@ -112,6 +110,7 @@ impl Talks {
             most,
             scanning: true,
             credit: SLICE,
+            owed: Duration::ZERO,
             reckoned: now,
             reports: VecDeque::new(),
             cut: 0,
@@ -155,7 +154,7 @@ impl Talks {
                 if port.verdict.reason == Reason::SynAckReset {
                     line.was_reset(now);
                 } else if let Some(stream) = kept {
-                    line.take_up(stream, &self.beside.registry, now);
+                    line.take_up(stream);
                 }
             }
             Place::Waits => {}
@@ -221,18 +220,27 @@ impl Talks {
     /// since the last turn.
     pub(super) fn turn(&mut self, idle: Duration, now: Instant, admit: Admit) {
         let passed = now.saturating_duration_since(self.reckoned);
-        let earned = self.credit + idle + passed / (SHARE + 1);
-        self.credit = match self.scanning {
-            true => earned.min(SLICE),
-            false => SLICE,
-        };
+        self.earn(idle + passed / (SHARE + 1));
         let mut clock = now;
         while clock.saturating_duration_since(now) < self.credit && self.step(clock, admit) {
             clock = Instant::now();
         }
         let spent = clock.saturating_duration_since(now);
+        // A step is done to its end: what it takes beyond the credit is waited for later.
+        self.owed = spent.saturating_sub(self.credit);
         self.credit = self.credit.saturating_sub(spent);
         self.reckoned = clock;
+    }
+
+    /// So much time more is for talks.
+    fn earn(&mut self, time: Duration) {
+        if !self.scanning {
+            (self.credit, self.owed) = (SLICE, Duration::ZERO);
+            return;
+        }
+        let paid = time.min(self.owed);
+        self.owed -= paid;
+        self.credit = (self.credit + time - paid).min(SLICE);
     }
 
     /// Does one thing; whether there was one to do.
@@ -308,7 +316,7 @@ impl Talks {
         self.capacity = (self.capacity + 1).min(most);
         self.timers.stop(key);
         let line = self.lines.remove(key as usize);
-        self.queue.ended(line.target());
+        self.queue.ended(line.target(), line.has_failed());
         let (target, port, service) = line.end();
         self.tell(target, port, service);
     }

@@ -1,5 +1,9 @@
 //! Open ports that wait for their talk, by host: hosts take turns, each has so many talks at once, and
 //! all is bounded.
+//!
+//! How many a host has at once follows from what it does, as the scan's window does: one more with
+//! each talk that ends well while that is what holds others up, half as many when a connection to an
+//! open port cannot be made.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -11,6 +15,13 @@ const MOST: usize = 1 << 16;
 
 /// Talks with a host that accepts everything: enough to tell that they are all alike.
 const SAMPLE: u32 = 32;
+
+/// Talks at once with a host of which nothing is known yet: about what a browser opens to a few sites,
+/// and enough to keep waits for silent ports side by side.
+const FIRST_WINDOW: usize = 16;
+
+/// Talks at once with a host that makes no more connections: enough to get on.
+const LEAST_WINDOW: usize = 4;
 
 /// A host by its address and scope.
 pub(super) type Key = (IpAddr, u32);
@@ -28,8 +39,8 @@ pub(super) struct Queue {
     turns: VecDeque<Key>,
     /// Ports waiting, of all hosts.
     waiting: usize,
-    /// Talks at once with a host that is being scanned, and with one that is complete.
-    share: (usize, usize),
+    /// Talks at once, at most, with a host that is being scanned, and with one that is complete.
+    most: (usize, usize),
 }
 
 #[derive(Debug)]
@@ -39,6 +50,8 @@ struct Host {
     /// Talks under way, and begun at all.
     active: usize,
     begun: u32,
+    /// Talks at once that it bears.
+    window: usize,
     /// The scan has ended here.
     complete: bool,
     accepts_all: bool,
@@ -56,13 +69,13 @@ pub(super) enum Place {
 }
 
 impl Queue {
-    /// Nothing waits. `share`: talks at once with a host while it is scanned, and afterwards.
-    pub(super) fn new(share: (usize, usize)) -> Queue {
+    /// Nothing waits. `most`: talks at once with a host while it is scanned, and afterwards.
+    pub(super) fn new(most: (usize, usize)) -> Queue {
         Queue {
             hosts: HashMap::new(),
             turns: VecDeque::new(),
             waiting: 0,
-            share,
+            most,
         }
     }
 
@@ -103,9 +116,10 @@ impl Queue {
         Some((target, port))
     }
 
-    /// A talk with `target` has ended.
-    pub(super) fn ended(&mut self, target: &Target) {
+    /// A talk with `target` has ended; `failed`: a connection could not be made.
+    pub(super) fn ended(&mut self, target: &Target, failed: bool) {
         if let Some(host) = self.hosts.get_mut(&key(target)) {
+            host.resize(failed);
             host.active = host.active.saturating_sub(1);
             self.give_turn(key(target));
             self.tidy(key(target));
@@ -134,7 +148,7 @@ impl Queue {
 
     /// The scan has ended for all hosts.
     pub(super) fn scan_ended(&mut self) {
-        self.share.0 = self.share.1;
+        self.most.0 = self.most.1;
         self.hosts
             .values_mut()
             .for_each(|host| host.complete = true);
@@ -174,6 +188,7 @@ impl Queue {
             waiting: VecDeque::new(),
             active: 0,
             begun: 0,
+            window: FIRST_WINDOW,
             complete: false,
             accepts_all: false,
             has_turn: false,
@@ -181,8 +196,12 @@ impl Queue {
     }
 
     fn share_of(&self, key: Key) -> usize {
-        let complete = self.hosts.get(&key).is_some_and(|host| host.complete);
-        if complete { self.share.1 } else { self.share.0 }
+        let host = self.hosts.get(&key);
+        let most = match host.is_some_and(|host| host.complete) {
+            true => self.most.1,
+            false => self.most.0,
+        };
+        most.min(host.map_or(FIRST_WINDOW, |host| host.window))
     }
 
     /// Gives the host a turn if a port of it can begin.
@@ -207,6 +226,17 @@ impl Queue {
     }
 }
 
+impl Host {
+    /// A talk ends. What was begun when the window was larger does not make it smaller again.
+    fn resize(&mut self, failed: bool) {
+        if failed && self.active <= self.window {
+            self.window = (self.window / 2).max(LEAST_WINDOW);
+        } else if !failed && self.active >= self.window && !self.waiting.is_empty() {
+            self.window += 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,7 +254,7 @@ mod tests {
             assert_eq!(queue.add(&one, port, true), Place::Waits);
         }
         assert_eq!(queue.begin(), None);
-        queue.ended(&one);
+        queue.ended(&one, false);
         assert_eq!(queue.begin(), Some((one.clone(), 80)));
         assert_eq!(queue.begin(), None);
         queue.complete(&one);
@@ -232,11 +262,42 @@ mod tests {
         assert_eq!(queue.begin(), Some((one.clone(), 8080)));
         assert_eq!(queue.begin(), None);
         for _ in 0..3 {
-            queue.ended(&one);
+            queue.ended(&one, false);
         }
         assert_eq!(queue.begin(), Some((one.clone(), 8443)));
-        queue.ended(&one);
+        queue.ended(&one, false);
         assert!(queue.is_empty() && queue.hosts.is_empty());
+    }
+
+    #[test]
+    fn a_host_has_more_at_once_while_all_goes_well_and_half_when_it_does_not() {
+        let mut queue = Queue::new((64, 64));
+        let host = target(1);
+        for port in 1..=1000 {
+            queue.add(&host, port, false);
+        }
+        let fill = |queue: &mut Queue| {
+            while queue.begin().is_some() {}
+            queue.hosts[&key(&host)].active
+        };
+        assert_eq!(fill(&mut queue), FIRST_WINDOW);
+        // A round later all have been replaced by two.
+        (0..FIRST_WINDOW).for_each(|_| {
+            queue.ended(&host, false);
+            fill(&mut queue);
+        });
+        assert_eq!(fill(&mut queue), 2 * FIRST_WINDOW);
+        (0..100).for_each(|_| {
+            queue.ended(&host, false);
+            fill(&mut queue);
+        });
+        assert_eq!(fill(&mut queue), 64, "no more than is allowed");
+        // Many failures at once are one sign.
+        (0..10).for_each(|_| queue.ended(&host, true));
+        assert!(queue.begin().is_none());
+        (0..100).for_each(|_| queue.ended(&host, true));
+        assert_eq!(fill(&mut queue), LEAST_WINDOW);
+        assert_eq!(queue.add(&target(2), 1, true), Place::Begin);
     }
 
     #[test]
@@ -264,7 +325,7 @@ mod tests {
         let dropped = queue.accepts_all(&host);
         assert_eq!(dropped, (33..=100).collect::<Vec<u16>>());
         for _ in 0..24 {
-            queue.ended(&host);
+            queue.ended(&host, false);
             assert!(queue.begin().is_some());
         }
         assert!(queue.is_empty());
