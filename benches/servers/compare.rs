@@ -50,6 +50,8 @@ fn compare() -> Result<(), String> {
     let theirs = said.lines().flat_map(nmap_ports).collect::<Said>();
     println!("| port | there | nishad | `nmap -sV` |\n|---|---|---|---|");
     let (mut right, mut nmap_right) = (0, 0);
+    // Ports that differ in nothing else share a row.
+    let mut rows: Vec<(String, String)> = Vec::new();
     for server in SERVERS {
         let version = server.version().unwrap_or_default();
         for (port, label, told) in server.ports {
@@ -64,8 +66,15 @@ fn compare() -> Result<(), String> {
             let shown = if *told { &*version } else { "" };
             let there = format!("{label} {} {shown}", server.product);
             let (one, two) = (cell(&ours, &mut right), cell(&theirs, &mut nmap_right));
-            println!("| {port} | {} | {one} | {two} |", there.trim_end());
+            let row = format!("{} | {one} | {two}", there.trim_end());
+            match rows.last_mut() {
+                Some((ports, last)) if *last == row => *ports += &format!(", {port}"),
+                _ => rows.push((port.to_string(), row)),
+            }
         }
+    }
+    for (ports, row) in rows {
+        println!("| {ports} | {row} |");
     }
     println!(
         "| | product right, seconds | {right}, {:.2} | {nmap_right}, {:.2} |",
@@ -111,7 +120,7 @@ fn nmap_ports(line: &str) -> Vec<(u16, (String, String))> {
     let port = |port: &str| {
         let fields: Vec<_> = port.split('/').collect();
         let (number, service, product) = (fields.first()?, fields.get(4)?, fields.get(6)?);
-        let said = (service.to_string(), product.replace('|', "/"));
+        let said = (service.replace('|', "/"), product.replace('|', "/"));
         Some((number.trim().parse().ok()?, said))
     };
     ports.filter_map(port).collect()

@@ -1,35 +1,24 @@
-//! Serves the ports, scans them with and without `--services`, and prints figures in Markdown.
+//! Scans the ports with and without `--services`, taking turns, and prints figures in Markdown.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, ExitCode, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use jiff::Timestamp;
+use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
-use slab::Slab;
 
 use crate::figures::Spread;
-use crate::loopback_net;
+use crate::lab;
+use crate::places::{self, OPEN, Place, TALKS};
+use crate::server::{self, Nginx};
+use crate::timed::timed;
 
-const OPEN: u16 = 1_000;
-/// The ports scanned to see what talks cost the scan: the open ones are spread over them.
-const TOP: u16 = 30_000;
+/// Runs with and without services to tell how many are identified, and to tell what they cost the scan.
 const RUNS: usize = 5;
+const PAIRS: usize = 9;
 
-/// What the ports say: to whom connects, or to whom asks.
-const SAID: [(bool, &[u8]); 3] = [
-    (true, b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"),
-    (true, b"220 mail.test ESMTP Postfix (Debian/GNU)\r\n"),
-    (
-        false,
-        b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    ),
-];
+/// A run that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// One run of the program.
 struct Run {
@@ -52,170 +41,111 @@ pub fn main() -> ExitCode {
 }
 
 fn measure() -> Result<(), String> {
-    loopback_net::enter()?;
-    let open: Vec<u16> = (1..=OPEN).map(|n| n * (TOP / OPEN)).collect();
-    let server = Server::new(&open).map_err(|error| format!("cannot serve: {error}"))?;
-    thread::spawn(move || server.serve());
-    // As many closed ones: a host of which all ports are open is taken for one that accepts anything.
-    let typed: Vec<_> = open
-        .iter()
-        .map(|port| format!("{port}-{}", port + 1))
-        .collect();
-    let (typed, range) = (typed.join(","), format!("1-{TOP}"));
-    println!("| network | ports | identified | seconds | a second | processor, µs a port |");
-    println!("|---|---|---|---|---|---|");
-    let mut slowed = Vec::new();
-    for network in ["no latency", "20 ms"] {
-        if network == "20 ms"
-            && let Err(error) =
-                loopback_net::run("tc qdisc add dev lo root netem delay 10ms limit 100000")
-        {
-            eprintln!("services: without latency only: {error}");
-            break;
+    let only_slower = std::env::args().any(|arg| arg == "slower");
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace: {error}"))?;
+    let up = Command::new("ip")
+        .args(["link", "set", "lo", "up"])
+        .status();
+    if !up.is_ok_and(|status| status.success()) {
+        return Err("cannot use loopback: ip link set lo up".into());
+    }
+    let served = server::serve(&places::open(1), &TALKS);
+    served.map_err(|error| format!("cannot serve: {error}"))?;
+    let nginx = Nginx::start(&places::open_nginx()).map_err(|error| error.to_string())?;
+    let places = places::all(nginx.is_some());
+    if !only_slower {
+        println!("| ports | identified of {OPEN} | seconds | a second | processor, µs a port |");
+        println!("|---|---|---|---|---|");
+        for place in &places {
+            identify(place)?;
         }
-        let with = runs(&["-V", "-p", &typed])?;
-        let without = runs(&["-p", &typed])?;
-        let wall = Spread::new(with.iter().map(|run| run.wall));
-        let rate = Spread::new(with.iter().map(|run| run.identified as f64 / run.wall));
-        let cpu = |runs: &[Run]| Spread::new(runs.iter().map(|run| run.cpu)).median();
-        let cpu = (cpu(&with).unwrap_or(0.0) - cpu(&without).unwrap_or(0.0)) / f64::from(OPEN);
-        let identified = Spread::new(with.iter().map(|run| run.identified as f64));
-        println!(
-            "| {network} | {OPEN} | {identified:.0} | {wall} | {rate:.0} | {:.0} |",
-            cpu * 1e6
-        );
-        let scan = |runs: &[Run]| Spread::new(runs.iter().map(|run| run.scan));
-        slowed.push((
-            network,
-            scan(&runs(&["-V", "-p", &range])?),
-            scan(&runs(&["-p", &range])?),
-        ));
+        println!();
     }
+    println!("| ports | seconds of the scan with `-V` | without | slower, pair by pair |");
+    println!("|---|---|---|---|");
+    places.iter().try_for_each(slow_down)
+}
+
+/// How many are identified a second.
+fn identify(place: &Place) -> Result<(), String> {
+    let pairs = pairs(place, &place.ports, RUNS)?;
+    let with = || pairs.iter().map(|(with, _)| with);
+    let cost = |(with, without): &(Run, Run)| (with.cpu - without.cpu) / OPEN as f64 * 1e6;
     println!(
-        "\n| network | ports, of them open | seconds of the scan with `-V` | without | slower |"
+        "| {} | {:.0} | {} | {:.0} | {:.0} |",
+        place.name,
+        Spread::new(with().map(|run| run.identified as f64)),
+        Spread::new(with().map(|run| run.wall)),
+        Spread::new(with().map(|run| run.identified as f64 / run.wall)),
+        Spread::new(pairs.iter().map(cost)),
     );
-    println!("|---|---|---|---|---|");
-    for (network, with, without) in slowed {
-        let ratio = with.median().unwrap_or(0.0) / without.median().unwrap_or(1.0);
-        let slower = (ratio - 1.0) * 100.0;
-        println!("| {network} | {TOP}, {OPEN} | {with} | {without} | {slower:.0}% |");
-    }
     Ok(())
 }
 
-fn runs(args: &[&str]) -> Result<Vec<Run>, String> {
-    (0..RUNS).map(|_| run(args)).collect()
+/// How much slower the scan is.
+fn slow_down(place: &Place) -> Result<(), String> {
+    let range = format!("{}-{}", place.range.start(), place.range.end());
+    let pairs = pairs(place, &range, PAIRS)?;
+    let slower = |(with, without): &(Run, Run)| (with.scan / without.scan - 1.0) * 100.0;
+    println!(
+        "| {} | {:.3} | {:.3} | {:.0}% |",
+        place.name,
+        Spread::new(pairs.iter().map(|(with, _)| with.scan)),
+        Spread::new(pairs.iter().map(|(_, without)| without.scan)),
+        Spread::new(pairs.iter().map(slower)),
+    );
+    Ok(())
 }
 
-fn run(args: &[&str]) -> Result<Run, String> {
-    let (start, before) = (Instant::now(), cpu_of_children());
-    let output = Command::new(env!("CARGO_BIN_EXE_nishad"))
-        .args(["-q", "--format", "ndjson", "127.0.0.1"])
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| error.to_string())?;
-    let (wall, cpu) = (start.elapsed(), cpu_of_children().saturating_sub(before));
-    let said = String::from_utf8_lossy(&output.stdout);
-    let lines = said
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    let lines: Vec<Value> = lines.collect();
+/// Runs with services and without, in turns.
+fn pairs(place: &Place, ports: &str, count: usize) -> Result<Vec<(Run, Run)>, String> {
+    let both = || -> Result<Vec<(Run, Run)>, String> {
+        (0..count)
+            .map(|_| {
+                // The order of the two changes what is in the processor's caches.
+                let without = run(place, ports, &[])?;
+                Ok((run(place, ports, &["-V"])?, without))
+            })
+            .collect()
+    };
+    match &place.world {
+        Some(world) => lab::play(world, |_| both())?.0,
+        None => both(),
+    }
+}
+
+fn run(place: &Place, ports: &str, args: &[&str]) -> Result<Run, String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nishad"));
+    let asked = [
+        "-q",
+        "--seed",
+        "1",
+        "--format",
+        "ndjson",
+        place.target,
+        "-p",
+        ports,
+    ];
+    let (ended, cpu) = timed(command.args(asked).args(args), LIMIT).map_err(|e| e.to_string())?;
+    let lines = ended.stdout.lines();
+    let lines: Vec<Value> = lines
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let of = |kind: &'static str| lines.iter().filter(move |line| line["type"] == kind);
+    let begun = of("run").find_map(started).ok_or("the scan has no end")?;
+    let last = of("host").filter_map(|host| {
+        let until = (started(host)? - begun).as_secs_f64();
+        Some(until + host["elapsed_s"].as_f64()?)
+    });
     let named = |line: &&Value| line["service"]["product"].is_string();
-    let host = lines.iter().find(|line| line["type"] == "host");
     Ok(Run {
-        wall: wall.as_secs_f64(),
-        scan: host
-            .and_then(|host| host["elapsed_s"].as_f64())
-            .unwrap_or(0.0),
+        wall: ended.wall.as_secs_f64(),
+        scan: last.fold(0.0, f64::max),
         cpu: cpu.as_secs_f64(),
-        identified: lines.iter().filter(named).count(),
+        identified: of("port").filter(named).count(),
     })
 }
 
-/// The processor time of the programs that were waited for.
-fn cpu_of_children() -> Duration {
-    let micros = |time: TimeVal| time.tv_sec() as u64 * 1_000_000 + time.tv_usec() as u64;
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
-    usage.map_or(Duration::ZERO, |usage| {
-        Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
-    })
-}
-
-/// All ports, served by one thread.
-struct Server {
-    poll: Poll,
-    listeners: Vec<TcpListener>,
-    /// Connections, and what is said there.
-    streams: Slab<(TcpStream, bool, &'static [u8])>,
-}
-
-impl Server {
-    fn new(ports: &[u16]) -> std::io::Result<Server> {
-        let poll = Poll::new()?;
-        let mut listeners = Vec::new();
-        for port in ports {
-            let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))?;
-            let token = Token(listeners.len());
-            poll.registry()
-                .register(&mut listener, token, Interest::READABLE)?;
-            listeners.push(listener);
-        }
-        Ok(Server {
-            poll,
-            listeners,
-            streams: Slab::new(),
-        })
-    }
-
-    fn serve(mut self) {
-        let mut events = Events::with_capacity(1024);
-        loop {
-            match self.poll.poll(&mut events, None) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return,
-                _ => {}
-            }
-            for event in &events {
-                match event.token().0.checked_sub(self.listeners.len()) {
-                    None => self.accept(event.token().0),
-                    Some(key) => self.answer(key),
-                }
-            }
-        }
-    }
-
-    fn accept(&mut self, index: usize) {
-        while let Ok((mut stream, _)) = self.listeners[index].accept() {
-            let (first, said) = SAID[index % SAID.len()];
-            if first && stream.write_all(said).is_err() {
-                continue;
-            }
-            let entry = self.streams.vacant_entry();
-            let token = Token(self.listeners.len() + entry.key());
-            let registered = self.poll.registry();
-            if registered
-                .register(&mut stream, token, Interest::READABLE)
-                .is_ok()
-            {
-                entry.insert((stream, !first, said));
-            }
-        }
-    }
-
-    /// Something was said on a connection, or it has ended.
-    fn answer(&mut self, key: usize) {
-        let Some((stream, answers, said)) = self.streams.get_mut(key) else {
-            return;
-        };
-        let mut buffer = [0; 4096];
-        match stream.read(&mut buffer) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Ok(n) if *answers && buffer[..n].starts_with(b"GET") => {
-                // Whoever is gone wants no answer.
-                let _ = stream.write_all(said);
-            }
-            _ => {}
-        }
-        self.streams.remove(key);
-    }
+fn started(line: &Value) -> Option<Timestamp> {
+    line["started"].as_str()?.parse().ok()
 }

@@ -27,6 +27,8 @@ pub enum Port {
     Open,
     /// SYN-ACK after a delay between these two, fixed for each port.
     Late(Duration, Duration),
+    /// SYN-ACK, then a service.
+    Talks(Talk),
     /// SYN-ACK, and a RST as soon as the handshake is complete.
     Reset,
     /// Open, but its accept queue is full: the first so many SYNs are dropped.
@@ -45,9 +47,18 @@ impl Port {
     pub fn is_open(self) -> bool {
         matches!(
             self,
-            Port::Open | Port::Late(..) | Port::Reset | Port::Busy(_)
+            Port::Open | Port::Talks(_) | Port::Late(..) | Port::Reset | Port::Busy(_)
         )
     }
+}
+
+/// What a service says, where nothing is lost on the way. It keeps connections until they are closed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Talk {
+    /// As soon as the handshake is complete; empty: nothing.
+    pub greeting: &'static [u8],
+    /// To each segment at the end of which a line ends.
+    pub answer: &'static [u8],
 }
 
 /// What comes for a SYN besides its answer, though it should not.

@@ -19,6 +19,16 @@ pub struct Segment {
     pub seq: u32,
     pub ack: u32,
     pub flags: Flags,
+    /// Bytes of data, and whether the last one ends a line.
+    pub data: u32,
+    pub is_line: bool,
+}
+
+impl Segment {
+    /// Whether it completes the handshake and does nothing else.
+    pub fn completes_handshake(&self) -> bool {
+        self.flags == Flags::Ack && self.data == 0 && self.ack == cookie(self).wrapping_add(1)
+    }
 }
 
 /// Which kind of segment it is.
@@ -36,6 +46,8 @@ pub enum Answer {
     SynAck,
     /// Refuses a SYN.
     Refuse,
+    /// Takes what came on an established connection, and says this.
+    Says(&'static [u8]),
     /// Ends an established connection.
     Reset,
     /// An ICMP error: type, code, and whether the router sends it.
@@ -68,6 +80,7 @@ pub fn read(packet: &[u8]) -> Option<(IpAddr, Segment)> {
         _ => return None,
     };
     let tcp = TcpHeaderSlice::from_slice(payload).ok()?;
+    let data = payload.get(tcp.slice().len()..)?;
     let flags = match (tcp.rst(), tcp.syn(), tcp.fin()) {
         (true, _, _) => Flags::Rst,
         (_, true, _) => Flags::Syn,
@@ -81,6 +94,8 @@ pub fn read(packet: &[u8]) -> Option<(IpAddr, Segment)> {
         seq: tcp.sequence_number(),
         ack: tcp.acknowledgment_number(),
         flags,
+        data: u32::try_from(data.len()).ok()?,
+        is_line: data.ends_with(b"\n"),
     };
     Some((to, segment))
 }
@@ -96,6 +111,7 @@ fn cookie(segment: &Segment) -> u32 {
 pub fn build(out: &mut Vec<u8>, host: IpAddr, segment: &Segment, answer: Answer) {
     out.clear();
     let mut tcp = TcpHeader::new(segment.dport, segment.sport, cookie(segment), 64_240);
+    let mut said: &[u8] = &[];
     match answer {
         Answer::SynAck => {
             (tcp.syn, tcp.ack) = (true, true);
@@ -107,6 +123,12 @@ pub fn build(out: &mut Vec<u8>, host: IpAddr, segment: &Segment, answer: Answer)
             tcp.sequence_number = 0;
             tcp.window_size = 0;
         }
+        Answer::Says(text) => {
+            (tcp.ack, tcp.psh) = (true, true);
+            tcp.acknowledgment_number = segment.seq.wrapping_add(segment.data);
+            tcp.sequence_number = segment.ack;
+            said = text;
+        }
         Answer::Reset => {
             tcp.rst = true;
             tcp.sequence_number = segment.ack;
@@ -116,19 +138,21 @@ pub fn build(out: &mut Vec<u8>, host: IpAddr, segment: &Segment, answer: Answer)
             return build_icmp(out, host, segment, (kind, code), router);
         }
     }
+    let length = 20 + u16::try_from(said.len()).expect("a short segment");
     match host {
         IpAddr::V4(host) => {
-            let ip = ipv4(IpNumber::TCP, 20, host.octets(), SCANNER_V4.octets());
-            tcp.checksum = tcp.calc_checksum_ipv4(&ip, &[]).expect("a short segment");
+            let ip = ipv4(IpNumber::TCP, length, host.octets(), SCANNER_V4.octets());
+            tcp.checksum = tcp.calc_checksum_ipv4(&ip, said).expect("a short segment");
             ip.write(out).expect("a Vec takes it");
         }
         IpAddr::V6(host) => {
-            let ip = ipv6(IpNumber::TCP, 20, host.octets(), SCANNER_V6.octets());
-            tcp.checksum = tcp.calc_checksum_ipv6(&ip, &[]).expect("a short segment");
+            let ip = ipv6(IpNumber::TCP, length, host.octets(), SCANNER_V6.octets());
+            tcp.checksum = tcp.calc_checksum_ipv6(&ip, said).expect("a short segment");
             ip.write(out).expect("a Vec takes it");
         }
     }
     tcp.write(out).expect("a Vec takes it");
+    out.extend_from_slice(said);
 }
 
 /// An ICMP error that quotes the scanner's segment: its IP header and a plain TCP header.

@@ -209,12 +209,18 @@ impl<'a> Sim<'a> {
         let answer = match (segment.flags, port) {
             (Flags::Rst, _) => return,
             (Flags::Ack, Port::Reset) | (Flags::Fin, _) => Answer::Reset,
+            (Flags::Ack, Port::Talks(talk)) => match segment {
+                Segment { data: 0, .. } if !segment.completes_handshake() => return,
+                Segment { data: 0, .. } => Answer::Says(talk.greeting),
+                Segment { is_line: true, .. } => Answer::Says(talk.answer),
+                _ => Answer::Says(&[]),
+            },
             (Flags::Ack, _) => return,
             (Flags::Syn, Port::Silent) => return,
             (Flags::Syn, Port::Closed) => Answer::Refuse,
             (Flags::Syn, Port::Reject(kind, code)) => Answer::Icmp(kind, code, false),
             (Flags::Syn, Port::RouterReject(kind, code)) => Answer::Icmp(kind, code, true),
-            (Flags::Syn, Port::Open | Port::Reset) => Answer::SynAck,
+            (Flags::Syn, Port::Open | Port::Talks(_) | Port::Reset) => Answer::SynAck,
             (Flags::Syn, Port::Busy(drops)) => {
                 let seen = self.tally.ports.get(&(segment.host, segment.dport));
                 if seen.is_none_or(|seen| seen.attempts + seen.again <= drops) {
@@ -257,6 +263,7 @@ impl<'a> Sim<'a> {
         };
         let (limit, over, sent) = match answer {
             Answer::SynAck => (&mut None, &mut 0, &mut self.tally.syn_acks),
+            Answer::Says(_) => (&mut None, &mut 0, &mut self.tally.said),
             Answer::Reset => (&mut None, &mut 0, &mut self.tally.rsts),
             Answer::Refuse => (
                 &mut state.rsts,

@@ -29,6 +29,8 @@ pub struct Tally {
     pub last_syn: u64,
     pub syn_acks: u64,
     pub rsts: u64,
+    /// Segments of services.
+    pub said: u64,
     pub icmp: u64,
     /// Of all these, what came besides an answer.
     pub strays: u64,

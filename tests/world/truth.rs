@@ -77,7 +77,7 @@ impl Output {
 /// The state of a port and the reasons that may be given for it.
 pub fn expected(address: IpAddr, port: Port) -> (&'static str, &'static [&'static str]) {
     match port {
-        Port::Open | Port::Late(..) | Port::Busy(_) => ("open", &["syn-ack"]),
+        Port::Open | Port::Talks(_) | Port::Late(..) | Port::Busy(_) => ("open", &["syn-ack"]),
         // Who closes first is a race.
         Port::Reset => ("open", &["syn-ack", "syn-ack-reset"]),
         Port::Closed => ("closed", &["conn-refused"]),
