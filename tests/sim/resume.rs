@@ -120,7 +120,7 @@ fn killed_again_and_again_some_time_after_it_was_saved() {
 #[test]
 fn networks_at_random_survive_a_kill() {
     let mut tally = Tally::default();
-    for seed in 0..300 {
+    for seed in 0..200 {
         let mut rng = Rng(seed ^ 0x5eed);
         let (space, options, mut network, origin) = setup(seed);
         let saved = 1 + rng.below(400);
