@@ -6,13 +6,13 @@ mod hostile;
 mod program;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nishad::engine::{Options, Report};
 use nishad::net::{Control, Event, RunReport, Scan, Services};
@@ -231,6 +231,19 @@ fn text_and_ndjson_tell_what_answers_and_it_is_read_back() {
     assert!(!plain.json("port")[0]["service"].is_object());
 }
 
+/// The talks belong to a host's time: "finished in 0.00 seconds" was said after some of them.
+#[test]
+fn a_host_takes_as_long_as_its_last_talk() {
+    let late = Duration::from_millis(400);
+    let server = Server::new(move |mut stream| {
+        thread::sleep(late);
+        let _ = stream.write_all(SSH);
+    });
+    let ran = Ran::with(&format!("-V -p {} --format ndjson 127.0.0.1", server.port));
+    let took = ran.json("host")[0]["elapsed_s"].as_f64();
+    assert!(took >= Some(late.as_secs_f64()), "{}", ran.out);
+}
+
 /// What a server says drives no terminal and breaks no line.
 #[test]
 fn what_servers_say_is_escaped() {
@@ -393,7 +406,7 @@ fn talks_are_ended_by_ctrl_c_and_gone_on_with() {
             matches!(child.try_wait(), Ok(None)),
             "it ended before its time"
         );
-        thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(
         ports()[0]["port"],

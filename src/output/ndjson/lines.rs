@@ -186,7 +186,7 @@ pub struct HostLine<'a> {
     /// When its first probe was sent.
     #[serde(with = "time")]
     pub started: Timestamp,
-    /// Seconds to its last verdict.
+    /// Seconds to its last verdict, with services to the end of its last talk.
     pub elapsed_s: f64,
 }
 

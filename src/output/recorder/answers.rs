@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{HeldPort, Record, Recorder};
 use crate::engine::PortReport;
-use crate::output::ndjson::HostLine;
+use crate::output::ndjson::{HostLine, seconds};
 use crate::output::pending::PendingAnswer;
 use crate::service::{Likeness, Service};
 use crate::target::Target;
@@ -62,7 +62,12 @@ impl Recorder {
         };
         self.open_port(&port.target, held, each)?;
         match host {
-            Some(host) => self.host_line(host, each),
+            Some(mut host) => {
+                // What was known of it then is complete only now.
+                let took = self.clock.now().duration_since(host.started).unsigned_abs();
+                host.elapsed_s = seconds(took);
+                self.host_line(host, each)
+            }
             None => Ok(()),
         }
     }
