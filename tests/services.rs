@@ -2,6 +2,8 @@
 
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "services/memory.rs"]
+mod memory;
 #[path = "support/program.rs"]
 mod program;
 

@@ -109,11 +109,12 @@ impl Scanner {
                 pause_until: None,
                 told: Vec::new(),
             },
-            space,
-            options,
             probes: Probes::default(),
             deadlines: Wheel::new(now),
-            hosts: Slab::new(),
+            // At once: grown step by step it would be copied, and for a moment there twice.
+            hosts: Slab::with_capacity(expected_hosts(&space, &options)),
+            space,
+            options,
             wakes: Wheel::new(now),
             ready: VecDeque::new(),
             next_host: 0,
@@ -339,9 +340,8 @@ impl Scanner {
     }
 
     fn may_begin(&self) -> bool {
-        let ports = self.space.ports().max(HOST_PORTS);
-        let most = (self.options.active_ports / ports).max(1);
-        let some = self.next_host < self.total_hosts() && self.hosts.len() < most as usize;
+        let most = active_hosts(&self.space, &self.options);
+        let some = self.next_host < self.total_hosts() && self.hosts.len() < most;
         let nets = self.nets.as_ref().is_none_or(Nets::has_room);
         some && nets && !self.all_away()
     }
@@ -433,4 +433,17 @@ impl Scanner {
 /// A number of probes below 16 that is different each time and the same in each run.
 fn spread(n: u64) -> u8 {
     (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as u8
+}
+
+/// Hosts that may be active at once.
+fn active_hosts(space: &TargetSpace, options: &Options) -> usize {
+    let ports = space.ports().max(HOST_PORTS);
+    (options.active_ports / ports).max(1) as usize
+}
+
+/// As many of them as are known to come, and seldom more than there are sockets.
+fn expected_hosts(space: &TargetSpace, options: &Options) -> usize {
+    let known = usize::try_from(space.hosts()).unwrap_or(usize::MAX);
+    let sockets = options.max_sockets.max(SIDE_BY_SIDE);
+    active_hosts(space, options).min(known).min(sockets)
 }

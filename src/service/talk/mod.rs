@@ -31,7 +31,8 @@ use plan::{Exchange, Reaction};
 pub use options::{MAX_ANSWER, MAX_CONNECTIONS, MAX_READ, Moments, Options};
 
 /// Bytes that a talk holds at most, its TLS session included: an answer, a TLS message of 64 KiB
-/// with what was read behind it, and what was found.
+/// with what was read behind it, and what was found. `tests/services/memory.rs` measures 203 KiB for a
+/// chain of certificates of 60 KB, 52 for endless text.
 pub const TALK_MEMORY: usize = 256 << 10;
 
 /// Ports of printers, which print what they are sent.
