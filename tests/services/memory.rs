@@ -12,6 +12,9 @@ use crate::{MEMORY, scan};
 const PORTS: &str = "TALK_MEMORY_PORTS";
 const TALKS: usize = 16;
 
+/// A server by what it does.
+type Kind = (&'static str, fn() -> Server);
+
 /// Each at once with some that hold as much as they can: what an answer may have, and with TLS a chain
 /// of certificates as long as its message may be, with more behind it.
 /// `cargo test --test services -- a_talk_holds --nocapture` tells how much that is.
@@ -29,7 +32,7 @@ fn a_talk_holds_no_more_than_it_is_counted_with() {
         println!("bytes {}", MEMORY.peak_usage() - before);
         return;
     }
-    let kinds: [(&str, fn() -> Server); 4] = [
+    let kinds: &[Kind] = &[
         ("endless text", || {
             Server::endless(b"220 ", b"garbage \xff\r\n")
         }),
