@@ -32,7 +32,7 @@ fn command(network: &Network, seed: u64, outputs: &[PathBuf]) -> Command {
     command
         .args([network.target, "-p", &format!("1-{}", network.top), "-q"])
         .args(["--show", "all", "--rate", "4000/s", "--force"])
-        .args(["--seed", &seed.to_string(), "--checkpoint-every", "20ms"]);
+        .args(["--seed", &seed.to_string()]);
     for output in outputs {
         command.arg("-o").arg(output);
     }
@@ -87,6 +87,7 @@ fn begin_or_go_on(mut command: Command, folder: &Path) -> Command {
         false => "--checkpoint",
     };
     command.arg(flag).arg(checkpoint);
+    command.args(["--checkpoint-every", "20ms"]);
     command
 }
 
