@@ -153,10 +153,10 @@ impl Pace {
     }
 
     /// A probe was answered; `queueing` if round trips have become long against the shortest.
-    pub fn on_answer(&mut self, now: Instant, queueing: bool) {
+    pub fn on_answer(&mut self, now: Instant, in_window: bool, queueing: bool) {
         self.answered.count(now);
         let may_grow = self.may_grow(queueing);
-        self.window.on_answer(may_grow);
+        self.window.on_answer(in_window, may_grow);
     }
 
     /// Whether more may be sent at once.

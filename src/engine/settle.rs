@@ -122,8 +122,9 @@ impl Scanner {
             }
         }
         let host = &mut self.hosts[probe.host as usize];
-        host.pace.on_answer(now, host.is_queueing());
-        self.run.on_answer(now, false);
+        let in_window = matches!(probe.kind, Kind::Port);
+        host.pace.on_answer(now, in_window, host.is_queueing());
+        self.run.on_answer(now, in_window, false);
         match probe.kind {
             Kind::Canary { .. } if from_host => self.canary_answered(&probe, now),
             Kind::Canary { .. } => self.hosts[probe.host as usize]

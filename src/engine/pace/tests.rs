@@ -38,7 +38,7 @@ fn answers_open_the_window_fourfold_a_round_trip_then_twofold() {
         for _ in 0..sent {
             pace.on_left();
             pace.on_round_trip(rtt);
-            pace.on_answer(now, false);
+            pace.on_answer(now, true, false);
         }
     }
     assert_eq!(windows, [64, 256, 1024, 4096, 8192, 16_384]);

@@ -82,11 +82,12 @@ impl Window {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// A probe was answered. A window that is not used up does not grow.
-    pub fn on_answer(&mut self, may_grow: bool) {
+    /// A probe was answered, which had a place or, as a canary, had none: that one says less of what
+    /// the path bears. A window that is not used up does not grow.
+    pub fn on_answer(&mut self, had_place: bool, may_grow: bool) {
         self.answers += 1;
         if may_grow && (self.was_full || self.taken as f64 > self.size / 2.0) {
-            let gain = if self.size < FAST_UNTIL {
+            let gain = if had_place && self.size < FAST_UNTIL {
                 FAST_GAIN
             } else {
                 1.0
