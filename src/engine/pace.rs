@@ -152,7 +152,8 @@ impl Pace {
         self.window.on_left();
     }
 
-    /// A probe was answered; `queueing` if round trips have become long against the shortest.
+    /// A probe was answered, which was `in_window` or a canary; `queueing` if round trips have become
+    /// long against the shortest.
     pub fn on_answer(&mut self, now: Instant, in_window: bool, queueing: bool) {
         self.answered.count(now);
         let may_grow = self.may_grow(queueing);
