@@ -19,7 +19,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 #[allow(unused_imports, reason = "what others of the shared files name")]
-use support::{figures, lab, model, networks, packet, sim, tally, timed, truth};
+use support::{figures, lab, loopback_net, model, networks, packet, sim, tally, timed, truth};
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {

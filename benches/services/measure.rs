@@ -4,11 +4,11 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
 
 use crate::figures::Spread;
 use crate::lab;
+use crate::loopback_net;
 use crate::places::{self, OPEN, Place, TALKS};
 use crate::server::{self, Nginx};
 use crate::timed::timed;
@@ -42,13 +42,7 @@ pub fn main() -> ExitCode {
 
 fn measure() -> Result<(), String> {
     let only_slower = std::env::args().any(|arg| arg == "slower");
-    unshare(CloneFlags::CLONE_NEWNET).map_err(|error| format!("no network namespace: {error}"))?;
-    let up = Command::new("ip")
-        .args(["link", "set", "lo", "up"])
-        .status();
-    if !up.is_ok_and(|status| status.success()) {
-        return Err("cannot use loopback: ip link set lo up".into());
-    }
+    loopback_net::enter()?;
     let served = server::serve(&places::open(1), &TALKS);
     served.map_err(|error| format!("cannot serve: {error}"))?;
     let nginx = Nginx::start(&places::open_nginx()).map_err(|error| error.to_string())?;

@@ -11,7 +11,7 @@ pub fn enter() -> Result<(), String> {
 }
 
 /// Runs `command`, words apart by blanks.
-pub fn run(command: &str) -> Result<(), String> {
+fn run(command: &str) -> Result<(), String> {
     let mut words = command.split(' ');
     let output = Command::new(words.next().unwrap_or_default())
         .args(words)

@@ -7,6 +7,7 @@
 
 pub mod figures;
 pub mod loopback;
+pub mod loopback_net;
 pub mod root;
 pub mod scanners;
 pub mod timed;
