@@ -43,10 +43,27 @@ pub(super) fn read(answer: &[u8]) -> Option<Service> {
     Some(service)
 }
 
-/// The `Server` header, without blanks around it.
-pub(super) fn server(answer: &[u8]) -> Option<&[u8]> {
+/// What rules look at in a response, apart from the whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parts<'a> {
+    /// The value of the `Server` header, without blanks around it.
+    pub(crate) server: Option<&'a [u8]>,
+    /// What follows the headers; of a body in chunks, without the first one's length.
+    pub(crate) body: Option<&'a [u8]>,
+}
+
+pub(super) fn parts_of(answer: &[u8]) -> Option<Parts<'_>> {
     let response = Response::parse(answer)?;
-    response.header("server").map(<[u8]>::trim_ascii)
+    let chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let in_chunks = response.header("transfer-encoding").is_some_and(chunked);
+    let mut body = response.body;
+    if in_chunks && let Some(left) = &mut body {
+        next_line(left);
+    }
+    Some(Parts {
+        server: response.header("server").map(<[u8]>::trim_ascii),
+        body,
+    })
 }
 
 /// Whether a response is there to its end, or at least what is looked for in it; `None` if it is no

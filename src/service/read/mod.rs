@@ -14,6 +14,7 @@ mod windows;
 
 use super::found::Service;
 use super::rules::GREETING;
+pub(crate) use http::Parts;
 
 /// Reads an answer: what it tells, if it is of the reader's protocol.
 type Reader = fn(&[u8]) -> Option<Service>;
@@ -49,9 +50,9 @@ pub(crate) fn read(probe: &str, answer: &[u8]) -> Option<Service> {
     readers.into_iter().find_map(|reader| reader(answer))
 }
 
-/// The value of the `Server` header of an HTTP response.
-pub(crate) fn server(answer: &[u8]) -> Option<&[u8]> {
-    http::server(answer)
+/// The parts of an HTTP response that rules look at; none of what is no response.
+pub(crate) fn parts(answer: &[u8]) -> Parts<'_> {
+    http::parts_of(answer).unwrap_or_default()
 }
 
 /// Whether nothing more is to be expected of `answer` to `probe`: its last line, or the end of a

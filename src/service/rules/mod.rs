@@ -128,10 +128,10 @@ impl Rules {
 
     /// What `answer` to `probe` tells: user's rules, readers of binary protocols, built-in rules.
     pub fn identify(&self, probe: &str, answer: &[u8]) -> Option<Identified> {
-        let server = read::server(answer);
+        let parts = read::parts(answer);
         let by = |matches: &[Match]| {
             let mut matches = matches.iter();
-            matches.find_map(|rule| rule.apply(probe, answer, server))
+            matches.find_map(|rule| rule.apply(probe, answer, parts))
         };
         let by_rule = by(&self.own).or_else(|| by(&self.builtin));
         // One that only says how to go on says nothing of the service.

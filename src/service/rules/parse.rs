@@ -84,6 +84,7 @@ struct MatchTable {
     probe: Option<Spanned<String>>,
     pattern: Option<Spanned<String>>,
     server: Option<Spanned<String>>,
+    body: Option<Spanned<String>>,
     name: Option<Spanned<String>>,
     product: Option<Spanned<String>>,
     version: Option<Spanned<String>>,
@@ -159,12 +160,13 @@ impl Rules {
         for table in read.matches {
             let start = table.span().start;
             let table = table.into_inner();
-            let (over, pattern) = match (&table.pattern, &table.server) {
-                (Some(pattern), None) => (Over::Answer, pattern),
-                (None, Some(pattern)) => (Over::Server, pattern),
+            let (over, pattern) = match (&table.pattern, &table.server, &table.body) {
+                (Some(pattern), None, None) => (Over::Answer, pattern),
+                (None, Some(pattern), None) => (Over::Server, pattern),
+                (None, None, Some(pattern)) => (Over::Body, pattern),
                 _ => {
-                    let message = "a match has one of `pattern`, over the answer, and `server`, over \
-                                   HTTP's Server header";
+                    let message = "a match has one of `pattern`, over the answer, `server`, over \
+                                   HTTP's Server header, and `body`, over HTTP's body";
                     return Err(place.at(start, message));
                 }
             };

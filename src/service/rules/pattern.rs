@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use super::Identified;
 use super::compile::{Captures, Regex, compile};
 use crate::service::found::{self, MAX_CPE, Service};
+use crate::service::read::Parts;
 
 /// What a pattern is matched with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Over {
     Answer,
     /// The value of HTTP's `Server` header.
     Server,
+    /// HTTP's body.
+    Body,
 }
 
 /// A pattern and what follows from it.
@@ -39,16 +42,12 @@ pub(crate) struct Match {
 }
 
 impl Match {
-    /// The service, if `answer` to `probe`, or the `server` that it names, matches.
-    pub(crate) fn apply(
-        &self,
-        probe: &str,
-        answer: &[u8],
-        server: Option<&[u8]>,
-    ) -> Option<Identified> {
+    /// The service, if `answer` to `probe`, or that of its `parts` which is meant, matches.
+    pub(crate) fn apply(&self, probe: &str, answer: &[u8], parts: Parts<'_>) -> Option<Identified> {
         let text = match self.over {
             Over::Answer => answer,
-            Over::Server => server?,
+            Over::Server => parts.server?,
+            Over::Body => parts.body?,
         };
         if self.probe.as_deref().is_some_and(|only| only != probe)
             || !text.starts_with(&self.prefix)
