@@ -38,13 +38,13 @@ impl Scanned {
         self
     }
 
-    /// Nothing invented, nothing unscanned, all sums right, and every state and reason right but for
-    /// those of `others` ports.
+    /// Nothing unscanned, all sums right, and every state and reason right, no open port invented, but
+    /// for those of `others` ports.
     pub fn right_but(&self, others: u64) -> &Scanned {
         let found = &self.comparison;
-        let different = found.missed.len() + found.wrong.len() + found.reasons.len();
-        let right = found.invented.is_empty()
-            && found.faults.is_empty()
+        let opened = found.missed.len() + found.invented.len();
+        let different = opened + found.wrong.len() + found.reasons.len();
+        let right = found.faults.is_empty()
             && found.unscanned == 0
             && found.unsaid == 0
             && different as u64 <= others;

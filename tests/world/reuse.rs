@@ -2,8 +2,9 @@
 //! come twice, late, or in contradiction to each other never change a verdict.
 //!
 //! One thing no scanner can know: an ICMP error that meets a call on its socket is handled at once, the
-//! packets before it only when the call returns, so that the stray is the first answer. The kernel
-//! counts these, and only so many verdicts may be the stray's.
+//! packets before it only when the call returns, so that the stray is the first answer: with a SYN-ACK
+//! the port is open, as far as TCP goes. The kernel counts these, and only so many verdicts may be the
+//! stray's.
 //!
 //! Each world is scanned from few source ports, so that the same two addresses and ports meet again
 //! soon: a stray packet of an attempt finds a socket that now serves another. Its delays lie around
