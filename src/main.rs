@@ -1,5 +1,5 @@
 //! The program `nishad`: `nishad --help` tells how to use it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
 

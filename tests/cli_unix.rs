@@ -267,6 +267,78 @@ fn what_happens_to_one_output_is_nothing_to_the_others() {
     }
 }
 
+/// What has nowhere to go is not scanned for; the null device is somewhere.
+#[test]
+fn a_closed_standard_output_is_loud() {
+    let said = "error: cannot write to standard output: it is closed\n";
+    let formats = ["text", "ndjson", "csv", "list", "xml", "grepable", "html"];
+    let scans = formats.map(|format| format!("127.0.0.1 -p 1-20 --format {format}"));
+    let others = [
+        "--list 127.0.0.1",
+        "man",
+        "completions bash",
+        "--help",
+        "-V",
+    ];
+    for args in others.into_iter().chain(scans.iter().map(String::as_str)) {
+        let args = args.replace("-V", "--version");
+        let ran = with_streams(">&-", &args);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(1), said), "{args}");
+        for open in [">/dev/null", "1<>/dev/null"] {
+            let ran = with_streams(open, &args);
+            assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args}");
+        }
+    }
+}
+
+/// No stream that is missing is missed where nothing is to go there, and nothing meant for one goes into
+/// a file that has its number.
+#[test]
+fn closed_streams_have_no_part_in_the_results() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for closed in [
+        "<&-",
+        ">&-",
+        "2>&-",
+        "<&- >&-",
+        "<&- 2>&-",
+        ">&- 2>&-",
+        "<&- >&- 2>&-",
+    ] {
+        let files = ["found.ndjson", "found.list"].map(|name| dir.path().join(name));
+        let outputs = files
+            .each_ref()
+            .map(|file| format!("-o {}", file.display()));
+        let args = format!(
+            "127.0.0.1 -p 1-20 -v --force {} --targets /dev/null",
+            outputs.join(" ")
+        );
+        let ran = with_streams(closed, &args);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (Some(0), ""),
+            "{closed}: {}",
+            ran.err
+        );
+        let [ndjson, list] = files.map(|file| std::fs::read_to_string(file).expect("it is there"));
+        let lines = json_lines(&ndjson);
+        assert_eq!(lines.last().map(|run| counts(run)[3]), Some(0), "{closed}");
+        assert!(
+            list.lines().all(|line| line.starts_with("127.0.0.1:")),
+            "{list}"
+        );
+    }
+}
+
+/// Runs the program by a shell that redirects its streams so.
+fn with_streams(redirected: &str, args: &str) -> Ran {
+    let output = Command::new("sh")
+        .args(["-c", &format!("exec \"$0\" \"$@\" {redirected}"), path()])
+        .args(args.split_whitespace())
+        .output();
+    Ran::from(output.expect("sh is there"))
+}
+
 /// The next try is not refused for what this one made.
 #[cfg(target_os = "linux")]
 #[test]

@@ -114,9 +114,8 @@ fn show(args: &Args, configured: &Configured) -> Exit {
 fn refuse(refused: Refused, typed: &[String]) -> Exit {
     match refused {
         Refused::Typed(error) if !error.use_stderr() => {
-            // Help or the version; that nobody reads it is no error.
-            let _ = error.print();
-            return Exit::Complete;
+            // Help or the version.
+            return super::printed(|| error.print());
         }
         Refused::Typed(error) => match instead(&error, typed) {
             Some(said) => say(format_args!("error: {said}")),

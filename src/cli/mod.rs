@@ -3,6 +3,7 @@
 pub(crate) mod args;
 mod audit;
 mod beside;
+mod closed;
 pub(crate) mod command;
 mod config;
 pub(crate) mod destination;
@@ -78,8 +79,17 @@ impl From<Exit> for ExitCode {
 
 /// Prints a whole text to standard output. That nobody reads it is no failure.
 pub(crate) fn print(text: &str) -> Exit {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let write = || {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    };
+    printed(write)
+}
+
+/// How the program ends if `write` prints to standard output all that was asked for.
+pub(crate) fn printed(write: impl FnOnce() -> io::Result<()>) -> Exit {
+    match closed::check().and_then(|()| write()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             say(format_args!(
                 "error: cannot write to standard output: {error}"

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Seek, SeekFrom, Stdout, Write};
 use std::path::Path;
 
 use super::beside::Beside;
+use super::closed;
 use super::destination::{Destination, is_special};
 
 /// Bytes held before they are written, flushed or not.
@@ -59,10 +60,13 @@ impl Sink {
     /// Opens `to`. What is written is there for good after [`finish`](Self::finish) only.
     pub(crate) fn open(to: &Destination, how: How) -> io::Result<Sink> {
         Ok(match to {
-            Destination::Standard => Sink {
-                terminal: io::stdout().is_terminal(),
-                ..Sink::new(Out::Standard(io::stdout()), to)
-            },
+            Destination::Standard => {
+                closed::check()?;
+                Sink {
+                    terminal: io::stdout().is_terminal(),
+                    ..Sink::new(Out::Standard(io::stdout()), to)
+                }
+            }
             Destination::File(path) => Sink::new(file(path, how)?, to),
         })
     }

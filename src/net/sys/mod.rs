@@ -16,7 +16,7 @@
 //! # Unsafe code
 //!
 //! There is one room of it, `winsock` (Windows only), for no crate wraps these calls. Everywhere else
-//! in nishad it is forbidden or denied.
+//! in the library it is forbidden or denied.
 //!
 //! | call | what for | why it is sound |
 //! |---|---|---|
