@@ -153,7 +153,12 @@ fn under_nohup_a_scan_outlives_its_terminal() {
 /// second ends it all the same.
 #[test]
 fn a_second_signal_ends_the_program_at_once() {
-    let mut child = start("127.0.0.1 -p- --format ndjson --show all");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let xml = dir.path().join("found.xml");
+    let mut child = start(&format!(
+        "127.0.0.1 -p- -o ndjson:- -o {} --show all",
+        xml.display()
+    ));
     let mut out = BufReader::with_capacity(1, child.stdout.take().expect("piped"));
     first_line(&mut out);
     // More than a pipe holds is on its way; wait until nothing moves any more.
@@ -174,6 +179,24 @@ fn a_second_signal_ends_the_program_at_once() {
     );
     send(&child, Signal::SIGINT);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_nothing_is_left(dir.path());
+}
+
+/// Nothing is left in `dir` of a file that was not complete, if files can be without a name there.
+fn assert_nothing_is_left(dir: &std::path::Path) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = OpenOptions::new();
+        let unnamed = options.write(true).custom_flags(nix::libc::O_TMPFILE);
+        if let Err(error) = unnamed.open(dir) {
+            eprintln!("skipped: files need a name there: {error}");
+            return;
+        }
+        let left: Vec<_> = std::fs::read_dir(dir).expect("it is there").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    let _ = dir;
 }
 
 /// Processor time of a process so far; constant where /proc is missing.
@@ -373,6 +396,7 @@ fn a_killed_scan_leaves_no_half_of_a_file() {
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     assert!(!text.exists());
+    assert_nothing_is_left(dir.path());
     // Ended by a signal that it minds, it completes what it has.
     let child = start(&format!("{} -o - -o {}", long_scan(&open), text.display()));
     std::thread::sleep(std::time::Duration::from_millis(300));

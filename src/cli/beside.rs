@@ -6,15 +6,23 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nishad::output::escape;
-use tempfile::{Builder, NamedTempFile, PersistError};
+use tempfile::{Builder, NamedTempFile, PathPersistError};
 
 /// A file without its name.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    file: NamedTempFile,
+    body: Body,
     place: PathBuf,
     /// What is there is overwritten.
     force: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// Without any name, so that whatever ends the program leaves nothing of it.
+    Unnamed(File),
+    /// Where the system or the file system has nothing like that.
+    Named(NamedTempFile),
 }
 
 impl Beside {
@@ -27,22 +35,19 @@ impl Beside {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let there = place.metadata().ok().map(|there| there.permissions());
-        let folder = place
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let mut builder = Builder::new();
-        builder.prefix(".nishad-").suffix(".part");
-        // Opened here: with the permissions of any new file, and errors without a name that nobody
-        // asked for.
-        let mut options = File::options();
-        options.write(true).create_new(true);
-        let file = builder.make_in(folder, |path| options.open(path))?;
+        let body = match unnamed::create(folder(&place)) {
+            Ok(file) => Body::Unnamed(file),
+            // Opened here: with the permissions of any new file, and errors without a name that nobody
+            // asked for.
+            Err(_) => Body::Named(named(&place, |path| {
+                File::options().write(true).create_new(true).open(path)
+            })?),
+        };
         if let Some(there) = there {
             // As open to others as what it replaces; where that cannot be, it is no less so.
-            let _ = file.as_file().set_permissions(there);
+            let _ = body.as_file().set_permissions(there);
         }
-        Ok(Beside { file, place, force })
+        Ok(Beside { body, place, force })
     }
 
     /// Gives it its name.
@@ -50,26 +55,50 @@ impl Beside {
     /// # Errors
     /// Those of the system; what is complete stays beside its place then, and the error tells where.
     pub(crate) fn complete(self) -> io::Result<()> {
-        let Beside { file, place, force } = self;
-        file.as_file().sync_data()?;
+        let Beside { body, place, force } = self;
+        body.as_file().sync_data()?;
+        let path = match body {
+            Body::Named(file) => file.into_temp_path(),
+            Body::Unnamed(file) => {
+                named(&place, |path| unnamed::link(&file, path))?.into_temp_path()
+            }
+        };
         let named = match force {
-            true => file.persist(&place),
-            false => file.persist_noclobber(&place).or_else(|error| {
+            true => path.persist(&place),
+            false => path.persist_noclobber(&place).or_else(|error| {
                 match error.error.kind() {
                     io::ErrorKind::AlreadyExists => Err(error),
                     // A file system that cannot tell in one step; it was not there at the start.
-                    _ => error.file.persist(&place),
+                    _ => error.path.persist(&place),
                 }
             }),
         };
-        named.map(|_| ()).map_err(kept)
+        named.map_err(kept)
     }
 }
 
+/// Where a file at `place` is.
+fn folder(place: &Path) -> &Path {
+    let folder = place
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Has `make` make a file of a name of its own beside `place`.
+fn named<F>(
+    place: &Path,
+    make: impl FnMut(&Path) -> io::Result<F>,
+) -> io::Result<NamedTempFile<F>> {
+    let mut builder = Builder::new();
+    builder.prefix(".nishad-").suffix(".part");
+    builder.make_in(folder(place), make)
+}
+
 /// What is complete is not thrown away.
-fn kept(PersistError { error, file }: PersistError) -> io::Error {
-    match file.keep() {
-        Ok((_, path)) => {
+fn kept(PathPersistError { error, path }: PathPersistError) -> io::Error {
+    match path.keep() {
+        Ok(path) => {
             let path = path.to_string_lossy();
             io::Error::other(format!("{error}; it is all in {}", escape(&path)))
         }
@@ -77,19 +106,77 @@ fn kept(PersistError { error, file }: PersistError) -> io::Error {
     }
 }
 
-impl Write for Beside {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.as_file().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.as_file().flush()
+impl Body {
+    /// Without the name of the file in errors, which nobody asked for.
+    fn as_file(&self) -> &File {
+        match self {
+            Body::Unnamed(file) => file,
+            Body::Named(file) => file.as_file(),
+        }
     }
 }
 
-impl Beside {
-    /// Without the name of the file in errors, which nobody asked for.
-    fn as_file(&mut self) -> &mut File {
-        self.file.as_file_mut()
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.body.as_file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.body.as_file().flush()
+    }
+}
+
+/// Files without a name, open(2): `O_TMPFILE`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod unnamed {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::{Path, PathBuf};
+
+    use nix::fcntl::{AT_FDCWD, AtFlags};
+    use nix::libc::O_TMPFILE;
+    use nix::unistd::linkat;
+
+    /// A file that `folder`'s file system has room for. An error is that it cannot be, or could not be
+    /// given a name.
+    pub(super) fn create(folder: &Path) -> io::Result<File> {
+        let mut options = File::options();
+        let file = options.write(true).custom_flags(O_TMPFILE).open(folder)?;
+        // Without /proc there is nothing to make a name for.
+        through_proc(&file).symlink_metadata()?;
+        Ok(file)
+    }
+
+    /// Gives `file` the name `path`, which must not be there.
+    pub(super) fn link(file: &File, path: &Path) -> io::Result<()> {
+        let from = through_proc(file);
+        Ok(linkat(
+            AT_FDCWD,
+            &from,
+            AT_FDCWD,
+            path,
+            AtFlags::AT_SYMLINK_FOLLOW,
+        )?)
+    }
+
+    fn through_proc(file: &File) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod unnamed {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn create(_folder: &Path) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn link(_file: &File, _path: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
