@@ -49,7 +49,7 @@ pub struct PendingHost {
     pub scope_id: u32,
     /// Its verdicts so far, by reason.
     pub reasons: Vec<(Reason, u64)>,
-    /// Whether it seems to accept everything, so that its open ports wait.
+    /// Whether the engine has told that it seems to accept everything.
     pub suspect: bool,
     /// Ports whose lines wait.
     pub ports: Vec<PendingPort>,

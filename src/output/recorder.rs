@@ -2,6 +2,7 @@
 //! a scan and those of saved results are written by the same code.
 
 mod answers;
+mod suspects;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use super::ndjson::{
     Address, HostLine, Line, PortLine, RunLine, ServiceField, StartLine, milliseconds, seconds,
 };
-use super::pending::{Pending, PendingHost, PendingPort};
+use super::pending::{Pending, PendingHost};
 use super::tally::Tally;
 use super::{Clock, Run, SCHEMA, Show};
 use crate::audit::Audit;
@@ -23,6 +24,7 @@ use crate::service::{self, Service};
 use crate::target::{Dealt, PortSet, RunKey, Shard, Target, TargetSpace};
 
 use answers::Answers;
+use suspects::Suspects;
 
 /// What formats are given, one after the other: first the start line, last the run line.
 #[derive(Clone, Debug)]
@@ -99,8 +101,8 @@ impl About {
     }
 }
 
-/// Turns reports into records. It holds the sums of the hosts that are under way, and the open ports
-/// of those that seem to accept everything.
+/// Turns reports into records. It holds the sums of the hosts that are under way, and open ports of those
+/// that seem to accept everything.
 #[derive(Debug)]
 pub struct Recorder {
     show: Show,
@@ -108,8 +110,8 @@ pub struct Recorder {
     start: StartLine,
     /// The verdicts of the hosts under way, by reason.
     tallies: HashMap<(IpAddr, u32), Tally>,
-    /// Open ports held back of hosts that seem to accept everything, until the host report says.
-    suspects: HashMap<(IpAddr, u32), Vec<HeldPort>>,
+    /// Open ports held back of hosts that seem to accept everything.
+    suspects: Suspects,
     /// Open ports whose lines wait for what answers there, where that is asked.
     answers: Option<Answers>,
 }
@@ -149,7 +151,7 @@ impl Recorder {
             clock,
             start,
             tallies: HashMap::new(),
-            suspects: HashMap::new(),
+            suspects: Suspects::default(),
             answers: None,
         }
     }
@@ -170,9 +172,7 @@ impl Recorder {
             Report::Bulk(bulk) => self.bulk(bulk, each),
             Report::Host(host) => self.host(host, each),
             Report::Note(Note::AcceptsAll { target, .. }) if !self.show.is_explicit() => {
-                self.suspects
-                    .entry((target.addr, target.scope_id))
-                    .or_default();
+                self.suspects.tell(target);
                 Ok(())
             }
             Report::Note(_) => Ok(()),
@@ -187,12 +187,8 @@ impl Recorder {
     /// What is held of hosts that are under way.
     pub fn pending(&self) -> Pending {
         let hosts = self.tallies.iter().map(|(key, tally)| {
-            let held = self.suspects.get(key);
-            let ports = held.into_iter().flatten().map(|held| PendingPort {
-                service: held.service.as_deref().cloned(),
-                ..PendingPort::new(held.port, held.verdict, held.found)
-            });
-            PendingHost::new(*key, tally, held.is_some(), ports.collect())
+            let (suspect, ports) = self.suspects.pending(*key);
+            PendingHost::new(*key, tally, suspect, ports)
         });
         Pending {
             hosts: hosts.collect(),
@@ -205,15 +201,14 @@ impl Recorder {
         for host in &pending.hosts {
             let tally = Tally::of_reasons(host.reasons.iter().copied());
             self.tallies.insert(host.key(), tally);
-            if host.suspect {
-                let held = host.ports.iter().map(|held| HeldPort {
-                    port: held.port,
-                    verdict: held.verdict,
-                    found: held.found(),
-                    service: held.service.clone().map(Arc::new),
-                });
-                self.suspects.insert(host.key(), held.collect());
-            }
+            let held = host.ports.iter().map(|held| HeldPort {
+                port: held.port,
+                verdict: held.verdict,
+                found: held.found(),
+                service: held.service.clone().map(Arc::new),
+            });
+            self.suspects
+                .take_up(host.key(), host.suspect, held.collect());
         }
         self.take_up_answers(&pending.answers);
     }
@@ -235,6 +230,9 @@ impl Recorder {
         } = report;
         self.count(target, verdict, 1);
         let state = verdict.state();
+        if state != State::Open {
+            self.clear(target, each)?;
+        }
         if !self.show.lists(state) {
             return Ok(());
         }
@@ -256,26 +254,13 @@ impl Recorder {
         self.open_port(target, held, each)
     }
 
-    /// Hands out the line of an open port, unless its host seems to accept everything.
-    fn open_port(
-        &mut self,
-        target: &Target,
-        port: HeldPort,
-        each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        match self.suspects.get_mut(&(target.addr, target.scope_id)) {
-            Some(held) => held.push(port),
-            None => each(&port.record(target.into(), target.name.as_deref()))?,
-        }
-        Ok(())
-    }
-
     fn bulk(
         &mut self,
         bulk: &BulkReport,
         each: &mut impl FnMut(&Record<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         self.count(&bulk.target, &bulk.verdict, bulk.ports.len().into());
+        self.clear(&bulk.target, each)?;
         if !self.show.lists(bulk.verdict.state()) {
             return Ok(());
         }
@@ -330,7 +315,7 @@ impl Recorder {
     ) -> io::Result<()> {
         let key = (line.ip.addr, line.ip.scope_id);
         self.tallies.remove(&key);
-        let held = self.suspects.remove(&key).unwrap_or_default();
+        let held = self.suspects.take(key);
         match line.suspect {
             Some(_) => line.open_not_listed = held.len() as u64,
             None => held

@@ -382,3 +382,83 @@ fn a_host_that_accepts_everything_is_no_wall() {
     assert_eq!(cleared.len(), 4);
     assert_eq!(cleared[3]["suspect"], Value::Null);
 }
+
+/// So many ports open in turn, then `more`, then the end of the host.
+fn many_open(open: u16, more: &[Report], accepts_all: u16) -> Vec<Report> {
+    let mut reports: Vec<_> = (1..=open).map(|n| port(None, n, Reason::SynAck)).collect();
+    reports.extend_from_slice(more);
+    let trust = Trust {
+        accepts_all,
+        ..Trust::default()
+    };
+    reports.push(host(made::counts(open.into(), 0, 0, 0), trust));
+    reports
+}
+
+/// What is not known yet when the likely ports have been found open: most of their lines wait for it.
+#[test]
+fn ports_of_a_host_that_may_accept_everything_wait() {
+    let note = Report::Note(Note::AcceptsAll {
+        target: target(None),
+        ports: 32,
+    });
+    let wall = lines(&mut recorder(Show::default()), &many_open(90, &[note], 58));
+    assert_eq!(wall.len(), 15 + 1);
+    assert_eq!(wall[15]["open_not_listed"], 75);
+    // It may have so many open ports for all that is known, of which one is then closed.
+    let all: Vec<u64> = (1..=90).collect();
+    let order = |lines: &[Value]| -> Vec<u64> {
+        let ports = lines.iter().filter(|line| line["type"] == "port");
+        ports
+            .map(|line| line["port"].as_u64().expect("a port"))
+            .collect()
+    };
+    let plain = lines(&mut recorder(Show::default()), &many_open(90, &[], 0));
+    assert_eq!((plain.len(), order(&plain)), (91, all));
+    assert_eq!(plain[90]["open_not_listed"], 0);
+    let asked = Show::with(&[State::Open]);
+    let mut asked = recorder(asked);
+    let listed = lines(&mut asked, &many_open(90, &[], 58)[..90]);
+    assert_eq!(listed.len(), 90, "they do not wait where all are listed");
+}
+
+/// A host some of whose ports refuse has its lines at once.
+#[test]
+fn ports_that_wait_are_told_when_enough_others_refuse() {
+    let mut recorder = recorder(Show::default());
+    let refusals = |n: u16| (200..200 + n).map(|n| port(None, n, Reason::ConnRefused));
+    let reports: Vec<_> = many_open(40, &[], 0)
+        .drain(..40)
+        .chain(refusals(4))
+        .collect();
+    assert_eq!(lines(&mut recorder, &reports).len(), 15);
+    let told = lines(&mut recorder, &refusals(1).collect::<Vec<_>>());
+    assert_eq!(told.len(), 25);
+    let next = [port(None, 41, Reason::SynAck)];
+    assert_eq!(lines(&mut recorder, &next).len(), 1, "at once");
+    // So it is where what is silent is told in one piece.
+    let mut recorder = made::recorder(Show::default());
+    let silent = Report::Bulk(BulkReport {
+        target: target(None),
+        verdict: made::verdict(Reason::NoResponse),
+        ports: (100..200).collect(),
+    });
+    let reports = many_open(40, &[silent], 0);
+    assert_eq!(lines(&mut recorder, &reports[..41]).len(), 40);
+}
+
+/// A run that is gone on with tells each port once, whatever becomes of the host.
+#[test]
+fn ports_that_wait_outlast_a_checkpoint() {
+    for (accepts_all, listed) in [(0, 75), (58, 0)] {
+        let mut before = recorder(Show::default());
+        let reports = many_open(90, &[], accepts_all);
+        assert_eq!(lines(&mut before, &reports[..80]).len(), 15);
+        let saved = serde_json::to_string(&before.pending()).expect("JSON");
+        let mut after = recorder(Show::default());
+        after.take_up(&serde_json::from_str(&saved).expect("the same again"));
+        let told = lines(&mut after, &reports[80..]);
+        assert_eq!(told.len(), listed + 1);
+        assert_eq!(told[listed]["open_not_listed"], 75 - listed);
+    }
+}
