@@ -70,7 +70,7 @@ pub(crate) fn run(
         false => {
             let mut scan = net::Scan::new(plan.space, plan.options);
             if let Some(plan) = plan.services {
-                scan = scan.services(budget.bound_services(plan.services));
+                scan = scan.services(plan.services);
                 scan = scan.unanswered(view.recorder.unanswered());
             }
             let keys = Keys::listen(signals, &control);
@@ -382,12 +382,23 @@ fn recorder(plan: &Plan, clock: Clock) -> Recorder {
 /// Descriptors of the program itself: the standard streams, the results' file, the event queue.
 const OWN_DESCRIPTORS: usize = 32;
 
+/// Ports that each host counts for at least, see `Options::active_ports`.
+const LEAST_HOST: u32 = 256;
+
 /// Bounds the scan by what this machine has, which is returned.
 pub(crate) fn prepare(args: &Args, plan: &mut Plan) -> Budget {
     let unresolved = plan.names.pending();
     prepare_descriptors(plan, unresolved);
-    let budget = budget(args);
-    plan.options = budget.bound(plan.options.clone());
+    if unresolved == 0 {
+        // What is not kept for ports is for sockets.
+        let host = u64::from(plan.space.ports().max(LEAST_HOST));
+        let all = plan.space.hosts().saturating_mul(host);
+        let active = plan.options.active_ports;
+        plan.options.active_ports = u32::try_from(all).unwrap_or(u32::MAX).min(active);
+    }
+    let mut budget = budget(args);
+    let services = plan.services.as_mut().map(|plan| &mut plan.services);
+    plan.options = budget.bound(plan.options.clone(), services);
     budget
 }
 

@@ -25,11 +25,11 @@ pub const BASE_MEMORY: u64 = 5 << 19;
 /// The scan takes one part in so many of the memory that is free: others need some too.
 const MEMORY_SHARE: u64 = 2;
 
-/// Bytes that the engine keeps for a port of an active host, and the part of the memory for that.
+/// Bytes that the engine keeps for a port of an active host, and the part of the memory for that at most.
 const PORT_MEMORY: u64 = 2;
 const PORTS_SHARE: u64 = 8;
 
-/// The part of the memory for talks with open ports.
+/// The part of the memory for talks with open ports at most. Sockets have what these two leave.
 const TALKS_SHARE: u64 = 4;
 
 /// One part in so many of the free entries of a connection-tracking table may be in flight. Linux
@@ -54,6 +54,8 @@ pub struct Budget {
     pub source_ports: Option<SourcePorts>,
     /// The table of tracked connections, if the system has one.
     pub flows: Option<FlowTable>,
+    /// Of the memory, what is for other things than sockets, in bytes.
+    kept: u64,
 }
 
 /// Free memory.
@@ -104,6 +106,7 @@ impl Budget {
             memory: sys::free_memory(),
             source_ports: sys::source_ports(),
             flows: sys::flow_table(),
+            kept: 0,
         }
     }
 
@@ -118,9 +121,10 @@ impl Budget {
         }
     }
 
-    /// Sockets that the scan may have at once; 1 at least.
+    /// Sockets that the scan may have at once beside what it is [`bound`](Self::bound) to; 1 at least.
     pub fn sockets(&self) -> usize {
-        let memory = self.free_memory().map(|bytes| bytes / SOCKET_MEMORY);
+        let memory = self.free_memory();
+        let memory = memory.map(|bytes| bytes.saturating_sub(self.kept) / SOCKET_MEMORY);
         let ports = self.source_ports.filter(|ports| !ports.shared);
         let ports = ports.map(|ports| u64::from(ports.count));
         let flows = self.flows.map(|flows| flows.free() / FLOWS_SHARE);
@@ -129,32 +133,26 @@ impl Budget {
         least.min(self.descriptors).max(1)
     }
 
-    /// `options`, as far as this budget goes: sockets, and ports of active hosts.
-    pub fn bound(&self, options: Options) -> Options {
-        let ports = self
-            .free_memory()
-            .map_or(u64::MAX, |bytes| bytes / PORTS_SHARE / PORT_MEMORY);
-        let ports = u32::try_from(ports).unwrap_or(u32::MAX);
+    /// `options` and `services`, as far as this budget goes: sockets, ports of active hosts, and talks,
+    /// which together take no more memory than there is.
+    pub fn bound(&mut self, options: Options, services: Option<&mut Services>) -> Options {
+        let part = |share| self.free_memory().map_or(u64::MAX, |bytes| bytes / share);
+        let ports = u64::from(options.active_ports).min(part(PORTS_SHARE) / PORT_MEMORY);
+        let talks = services.map_or(0, |services| {
+            let most = usize::try_from(part(TALKS_SHARE) / TALK_MEMORY as u64);
+            services.at_once = services.at_once.min(most.unwrap_or(usize::MAX).max(1));
+            services.at_once as u64
+        });
+        self.kept = (ports * PORT_MEMORY).saturating_add(talks.saturating_mul(TALK_MEMORY as u64));
         Options {
             max_sockets: options.max_sockets.min(self.sockets()),
-            active_ports: options.active_ports.min(ports),
+            // It was no more than that before.
+            active_ports: u32::try_from(ports).unwrap_or(u32::MAX),
             ..options
         }
     }
 
-    /// `services`, as far as this budget goes.
-    pub fn bound_services(&self, services: Services) -> Services {
-        let talks = self
-            .free_memory()
-            .map_or(u64::MAX, |bytes| bytes / TALKS_SHARE / TALK_MEMORY as u64);
-        let talks = usize::try_from(talks).unwrap_or(usize::MAX).max(1);
-        Services {
-            at_once: services.at_once.min(talks),
-            ..services
-        }
-    }
-
-    /// Memory for attempts in flight and ports of active hosts.
+    /// Memory for attempts in flight, ports of active hosts and talks.
     fn free_memory(&self) -> Option<u64> {
         self.memory.map(|memory| match memory.bound {
             MemoryBound::User => Self::for_scan(memory.bytes),
@@ -243,6 +241,7 @@ mod tests {
         memory: None,
         source_ports: None,
         flows: None,
+        kept: 0,
     };
 
     fn memory(bytes: u64, bound: MemoryBound) -> Budget {
@@ -278,8 +277,8 @@ mod tests {
         budget.limit_memory(4 << 20);
         assert_eq!(budget.memory.map(|m| m.bound), Some(MemoryBound::User));
         assert_eq!(budget.sockets(), 170);
-        let options = budget.bound(Options::default());
-        assert_eq!((options.max_sockets, options.active_ports), (170, 98_304));
+        let options = budget.bound(Options::default(), None);
+        assert_eq!((options.max_sockets, options.active_ports), (149, 98_304));
         let mut budget = memory(1 << 20, MemoryBound::ControlGroup);
         budget.limit_memory(1 << 30);
         assert_eq!(
@@ -297,8 +296,43 @@ mod tests {
             max_sockets: 100,
             ..Options::default()
         };
-        let bound = memory(1 << 34, MemoryBound::Machine).bound(plain.clone());
+        let mut wide = memory(1 << 34, MemoryBound::Machine);
+        let bound = wide.bound(plain.clone(), None);
         assert_eq!(format!("{bound:?}"), format!("{plain:?}"));
+    }
+
+    /// They came to 137% where sockets had all of it.
+    #[cfg(feature = "services")]
+    #[test]
+    fn all_parts_together_take_no_more_memory_than_there_is() {
+        use crate::service::Rules;
+        let rules = std::sync::Arc::new(Rules::new(&[]).expect("they are compiled in"));
+        for bytes in [1 << 20, 16 << 20, 100 << 20, 1 << 30, 1 << 34] {
+            for (ports, talks) in [(1, 0), (1 << 19, 0), (1 << 19, 1024), (u32::MAX, 1 << 20)] {
+                let mut budget = memory(bytes, MemoryBound::ControlGroup);
+                budget.descriptors = usize::MAX;
+                let mut services = Services::new(rules.clone());
+                services.at_once = talks;
+                let options = Options {
+                    active_ports: ports,
+                    max_sockets: usize::MAX,
+                    ..Options::default()
+                };
+                let asked = Some(&mut services).filter(|_| talks > 0);
+                let options = budget.bound(options, asked);
+                let sockets = options.max_sockets as u64 * SOCKET_MEMORY;
+                let ports = u64::from(options.active_ports) * PORT_MEMORY;
+                // There is always one.
+                let talks = services.at_once.saturating_sub(1) as u64 * TALK_MEMORY as u64;
+                let free = bytes / MEMORY_SHARE;
+                assert!(
+                    sockets + ports + talks <= free,
+                    "{sockets}, {ports} and {talks} of {free}"
+                );
+                assert!(sockets > free / 4, "{sockets} of {free}");
+                assert_eq!(budget.sockets(), options.max_sockets, "as it is told");
+            }
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub struct Services {
     pub rules: Arc<Rules>,
     /// Whether ports 9100 to 9107, where printers print what they are sent, are sent anything.
     pub ask_printers: bool,
-    /// Ports talked to at once. [`Budget::bound_services`] keeps it within the memory there is.
+    /// Ports talked to at once. [`Budget::bound`] keeps it within the memory there is.
     pub at_once: usize,
     /// Without the feature `services` there is no such value, and the compiler leaves out what needs it.
     #[cfg(not(feature = "services"))]
