@@ -165,6 +165,8 @@ pub enum Fault {
     SelfSigned,
     /// No known root stands behind it.
     UntrustedIssuer,
+    /// More certificates were sent with it than are looked at, and no way through those leads to a root.
+    ChainTooLong,
     /// Its time is over.
     Expired,
     /// Its time has not come.

@@ -109,6 +109,38 @@ fn an_issuer_that_nobody_knows() {
     assert!(issuer.is_some_and(|issuer| issuer.contains("Nobody's authority")));
 }
 
+/// A chain of authorities of their own, each signed by the next; all of one name, so that each might be
+/// behind each.
+#[test]
+fn a_chain_that_is_too_long_is_not_judged_whole() {
+    let faults = |others: usize| {
+        let authority = || {
+            let mut authority = params(&[]);
+            authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            Issuer::new(authority, KeyPair::generate().expect("a key"))
+        };
+        let mut next = authority();
+        let key = KeyPair::generate().expect("a key");
+        let mut own = params(&["www.example"]);
+        own.distinguished_name
+            .push(DnType::CommonName, "www.example");
+        let own = own.signed_by(&key, &next);
+        let mut chain = vec![own.expect("a certificate").der().clone()];
+        for _ in 0..others {
+            let signer = authority();
+            let mut this = params(&[]);
+            this.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let certificate = this.signed_by(next.key(), &signer).expect("a certificate");
+            chain.push(certificate.der().clone());
+            next = signer;
+        }
+        let mut server = Server::new(chain, &key, &[&TLS13]);
+        facts(&mut server, "www.example", now()).faults
+    };
+    assert_eq!(faults(5), [Fault::UntrustedIssuer]);
+    assert_eq!(faults(50), [Fault::ChainTooLong]);
+}
+
 #[test]
 fn huge_and_odd_certificates_are_bounded() {
     let names: Vec<String> = (0..1000).map(|name| format!("{name}.example")).collect();
