@@ -70,14 +70,14 @@ pub(super) fn parts_of(answer: &[u8]) -> Option<Parts<'_>> {
 /// response.
 pub(super) fn is_whole(answer: &[u8]) -> Option<bool> {
     let response = Response::parse(answer)?;
-    let Some(body) = response.body else {
+    let Some(body) = response.body.filter(|_| !response.is_interim()) else {
         return Some(false);
     };
     let length = response.header("content-length").and_then(|length| {
         let length = std::str::from_utf8(length).ok()?;
         length.trim().parse::<usize>().ok()
     });
-    let bodyless = matches!(response.status, 100..=199 | 204 | 304);
+    let bodyless = matches!(response.status, 101 | 204 | 304);
     let whole = match length {
         Some(length) => body.len() >= length,
         None => body.ends_with(b"0\r\n\r\n"),
@@ -86,7 +86,24 @@ pub(super) fn is_whole(answer: &[u8]) -> Option<bool> {
 }
 
 impl<'a> Response<'a> {
+    /// The final response, of which any number of interim ones may come before it; as long as it has not
+    /// come, the last of these.
     fn parse(answer: &'a [u8]) -> Option<Response<'a>> {
+        let mut response = Response::first(answer)?;
+        while response.is_interim()
+            && let Some(next) = response.body.and_then(Response::first)
+        {
+            response = next;
+        }
+        Some(response)
+    }
+
+    /// Whether another one follows: RFC 9110 section 15.2. After 101 another protocol does.
+    fn is_interim(&self) -> bool {
+        matches!(self.status, 100 | 102..=199)
+    }
+
+    fn first(answer: &'a [u8]) -> Option<Response<'a>> {
         let slash = answer.iter().take(5).position(|&byte| byte == b'/')?;
         let (protocol, rest) = (&answer[..slash], &answer[slash + 1..]);
         if ![&b"HTTP"[..], b"RTSP", b"SIP"].contains(&protocol) {
@@ -224,6 +241,31 @@ mod tests {
             (200, Some("Tom & Jerry"))
         );
         assert_eq!(is_whole(answer), Some(true));
+    }
+
+    #[test]
+    fn the_final_response_counts_and_not_those_before() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nServer: hints\r\n\r\n";
+        let last = b"HTTP/1.1 404 No\r\nServer: nginx\r\nContent-Length: 1\r\n\r\na";
+        let whole = [&interim[..], last].concat();
+        let service = read(&whole).expect("HTTP");
+        assert_eq!(service.description(), "nginx");
+        assert_eq!(service.http.expect("HTTP").status, 404);
+        assert_eq!(
+            parts_of(&whole).and_then(|parts| parts.body),
+            Some(&b"a"[..])
+        );
+        for end in 1..whole.len() {
+            let so_far = is_whole(&whole[..end]);
+            assert!(matches!(so_far, None | Some(false)), "{end}: {so_far:?}");
+        }
+        assert_eq!(is_whole(&whole), Some(true));
+        // Nothing in HTTP follows.
+        let switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n";
+        assert_eq!(is_whole(switched), Some(true));
+        let status = |answer| read(answer).and_then(|read| Some(read.http?.status));
+        assert_eq!(status(&switched[..]), Some(101));
+        assert_eq!(status(&interim[..]), Some(103), "all that came");
     }
 
     #[test]
