@@ -315,26 +315,33 @@ impl Host {
         &self.ports
     }
 
-    /// What is known of `port`, of a run on `ports` of each host; `whole`: see
-    /// [`is_whole`](Self::is_whole).
-    pub(super) fn known(&self, port: u16, ports: Option<&PortSet>, whole: bool) -> Known {
+    /// What is known of `port`, of a run on `ports` of each host; `rest`: see [`rest`](Self::rest).
+    pub(super) fn known(&self, port: u16, ports: Option<&PortSet>, rest: Known) -> Known {
         if let Some(known) = known::listed(&self.ports, port) {
             return known;
         }
         match ports {
             Some(ports) if !ports.contains(port) => Known::NotPlanned,
-            Some(_) if whole => Known::NotOpen,
-            _ => Known::Nothing,
+            _ => rest,
         }
     }
 
-    /// Whether a port that is not listed was scanned and is not open, of a run on `ports` of each host,
-    /// which `shards` dealt out.
-    pub(super) fn is_whole(&self, ports: &PortSet, shards: u32) -> bool {
+    /// What is known of a port that is not listed, of a run on `ports` of each host, which `shards` dealt
+    /// out.
+    pub(super) fn rest(&self, ports: &PortSet, shards: u32) -> Known {
+        match () {
+            () if self.tells(ports, shards, |part| part.unscanned == 0) => Known::NotOpen,
+            () if self.tells(ports, shards, |_| true) => Known::NotOpenIfScanned,
+            () => Known::Nothing,
+        }
+    }
+
+    /// Whether those of its parts that are `good` have all `ports`, and their open ones are listed.
+    fn tells(&self, ports: &PortSet, shards: u32, good: impl Fn(&Part) -> bool) -> bool {
         let open = |known: &Known| matches!(known, Known::Is(State::Open) | Known::Two);
         let listed = self.ports.iter().filter(|(_, known)| open(known)).count() as u64;
         let whole = |planned, open| planned == u64::from(ports.len()) && open <= listed;
-        let mut good = self.parts.iter().filter(|part| part.unscanned == 0);
+        let mut good = self.parts.iter().filter(|part| good(part));
         if shards <= 1 {
             return good.any(|part| whole(part.planned.into(), part.open.into()));
         }

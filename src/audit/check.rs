@@ -149,13 +149,12 @@ impl Check {
             };
             let place = bracketed(Some(&rule));
             let ended = ended(expired.as_ref());
+            let (state, aside) = facts.words(known);
+            let message = format!("is {state}{aside}, required{place}{ended}");
             let finding = Finding {
                 expired,
                 rule: Some(rule),
-                ..Finding::new(
-                    kind,
-                    format!("is {}, required{place}{ended}", known.words()),
-                )
+                ..Finding::new(kind, message)
             };
             self.add_port(facts, port, known, finding);
         }

@@ -98,16 +98,16 @@ impl Comparison {
         let ports_before = before_ports.as_ref();
         let side = Side::of(host, ports_before, by_ports);
         let states = ports.into_iter().map(|port| {
-            let before = host.known(port, ports_before, side.whole);
+            let before = host.known(port, ports_before, side.rest);
             (port, before, facts.known(port))
         });
         let states: Vec<_> = states.collect();
         let [now, before] = &mut self.unscanned;
-        if !side.whole {
+        if !side.is_whole() {
             before.add(host.unscanned());
         }
         now.add((facts.counts.unscanned, facts.left_out));
-        let (opened, closed) = self.ports(facts, &states, side.whole);
+        let (opened, closed) = self.ports(facts, &states, side.is_whole());
         self.presence(facts, side, opened, closed);
     }
 
@@ -179,11 +179,11 @@ impl Comparison {
             }
             let message = match before {
                 Known::Two => "has two verdicts in the baseline".into(),
-                _ => format!(
-                    "is {} now, was {} in the baseline",
-                    now.words(),
-                    before.words()
-                ),
+                _ => {
+                    let (state, aside) = facts.words(now);
+                    let before = before.words();
+                    format!("is {state} now{aside}, was {before} in the baseline")
+                }
             };
             let finding = Finding {
                 before: before.state(),
@@ -197,7 +197,7 @@ impl Comparison {
     /// Whether the host came or went.
     fn presence(&mut self, facts: &Facts, before: Side, opened: bool, closed: bool) {
         let same = self.ports.is_some() && self.ports.as_ref() == self.baseline.ports();
-        if before.whole && !before.answered && (opened || same && facts.answered()) {
+        if before.is_whole() && !before.answered && (opened || same && facts.answered()) {
             let message = "answers, did not in the baseline".into();
             self.add(facts, Finding::new(Kind::HostAppeared, message));
         }
@@ -332,7 +332,8 @@ impl Comparison {
 /// What the baseline tells of a host as a whole.
 #[derive(Clone, Copy)]
 struct Side {
-    whole: bool,
+    /// What it tells of a port that is planned and not listed.
+    rest: Known,
     answered: bool,
 }
 
@@ -346,9 +347,13 @@ impl Unscanned {
 impl Side {
     fn of(host: &Host, ports: Option<&PortSet>, by_ports: u32) -> Side {
         Side {
-            whole: ports.is_some_and(|ports| host.is_whole(ports, by_ports)),
+            rest: ports.map_or(Known::Nothing, |ports| host.rest(ports, by_ports)),
             answered: host.answered(),
         }
+    }
+
+    fn is_whole(self) -> bool {
+        self.rest == Known::NotOpen
     }
 }
 

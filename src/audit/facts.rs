@@ -39,8 +39,10 @@ pub(super) struct Facts<'a> {
     ports: Option<&'a PortSet>,
     listed: Ports,
     unscanned: Vec<PortSet>,
-    /// Whether a port that is not listed is closed or filtered.
-    told: bool,
+    /// Why ports are unscanned, most frequent first.
+    why: Vec<Reason>,
+    /// What is known of a port that is planned and not listed.
+    rest: Known,
 }
 
 impl Seen {
@@ -84,7 +86,12 @@ impl Seen {
         let counts = Counts::from(host.counts);
         let left_out = host.reasons.get(&Reason::FirstOpen).copied();
         self.services.sort_by_key(|(port, _)| *port);
-        let told = ports.is_some_and(|ports| self.is_told(&counts, ports));
+        let rest = ports.map_or(Known::Nothing, |ports| self.rest(&counts, ports));
+        let why = host.reasons.iter();
+        let mut why: Vec<_> = why
+            .filter(|(reason, ports)| reason.state() == State::Unscanned && **ports > 0)
+            .collect();
+        why.sort_by_key(|(_, ports)| std::cmp::Reverse(**ports));
         Facts {
             target: host.ip.target(host.host.as_deref()),
             counts,
@@ -95,12 +102,13 @@ impl Seen {
             ports,
             listed: self.ports,
             unscanned: self.unscanned,
-            told,
+            why: why.into_iter().map(|(reason, _)| *reason).collect(),
+            rest,
         }
     }
 
-    /// Whether a port that is not listed is closed or filtered, of a host with `counts` of its `ports`.
-    fn is_told(&self, counts: &Counts, ports: &PortSet) -> bool {
+    /// What is known of a port that is not listed, of a host with `counts` of its `ports`.
+    fn rest(&self, counts: &Counts, ports: &PortSet) -> Known {
         let sets = self.unscanned.iter().map(|ports| u64::from(ports.len()));
         let mut unscanned = sets.sum::<u64>();
         let mut open = 0;
@@ -111,9 +119,12 @@ impl Seen {
                 _ => {}
             }
         }
-        counts.total() == u64::from(ports.len())
-            && counts.open <= open
-            && counts.unscanned <= unscanned
+        match () {
+            () if counts.total() != u64::from(ports.len()) || counts.open > open => Known::Nothing,
+            () if counts.unscanned <= unscanned => Known::NotOpen,
+            () if counts.open + counts.unscanned == counts.total() => Known::Unscanned,
+            () => Known::NotOpenIfScanned,
+        }
     }
 }
 
@@ -126,14 +137,28 @@ impl Facts<'_> {
         match self.ports {
             _ if self.unscanned.iter().any(|ports| ports.contains(port)) => Known::Unscanned,
             Some(ports) if !ports.contains(port) => Known::NotPlanned,
-            Some(_) if self.told => Known::NotOpen,
-            _ => Known::Nothing,
+            _ => self.rest,
         }
+    }
+
+    /// What is `known` of a port in words, as they stand behind `is`, and why it is no more.
+    pub(super) fn words(&self, known: Known) -> (&'static str, String) {
+        let why: Vec<_> = self.why.iter().map(|reason| reason.as_str()).collect();
+        let why = why.join(", ");
+        let aside = match known {
+            Known::Unscanned if self.why.len() == 1 => format!(" ({why})"),
+            Known::NotOpenIfScanned => {
+                let (unscanned, all) = (self.counts.unscanned, self.counts.total());
+                format!(" ({unscanned} of its {all} ports unscanned: {why})")
+            }
+            _ => String::new(),
+        };
+        (known.words(), aside)
     }
 
     /// Whether all ports have a verdict and those that are open are known.
     pub(super) fn is_whole(&self) -> bool {
-        self.counts.unscanned == 0 && self.told
+        self.counts.unscanned == 0 && self.rest == Known::NotOpen
     }
 
     /// Whether any port answered.

@@ -13,6 +13,8 @@ pub(super) enum Known {
     Two,
     /// It was planned and has no verdict.
     Unscanned,
+    /// It is not open, or it is unscanned.
+    NotOpenIfScanned,
     /// It was not to be scanned.
     NotPlanned,
     /// Nothing: it is not listed, and not all ports of its host are accounted for.
@@ -60,7 +62,11 @@ impl Known {
         match self {
             Known::Is(state) => Some(state == State::Open),
             Known::NotOpen => Some(false),
-            Known::Two | Known::Unscanned | Known::NotPlanned | Known::Nothing => None,
+            Known::Two
+            | Known::Unscanned
+            | Known::NotOpenIfScanned
+            | Known::NotPlanned
+            | Known::Nothing => None,
         }
     }
 
@@ -69,7 +75,11 @@ impl Known {
         match self {
             Known::Is(state) => Some(state),
             Known::Unscanned => Some(State::Unscanned),
-            Known::NotOpen | Known::Two | Known::NotPlanned | Known::Nothing => None,
+            Known::NotOpen
+            | Known::Two
+            | Known::NotOpenIfScanned
+            | Known::NotPlanned
+            | Known::Nothing => None,
         }
     }
 
@@ -80,6 +90,7 @@ impl Known {
             Known::NotOpen => "not open",
             Known::Two => "contradictory",
             Known::Unscanned => "unscanned",
+            Known::NotOpenIfScanned => "closed, filtered or unscanned",
             Known::NotPlanned => "not scanned",
             Known::Nothing => "unknown",
         }

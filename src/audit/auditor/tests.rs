@@ -123,14 +123,19 @@ fn an_incomplete_scan_is_never_clean() {
         .with(A, 81, Reason::Interrupted);
     let audit = compare(&old, &new);
     let wanted = [
-        "not-comparable 10.0.0.1 port 80: is unknown now, was open in the baseline",
+        "not-comparable 10.0.0.1 port 80: is closed, filtered or unscanned now (2 of its 100 ports unscanned: \
+         interrupted), was open in the baseline",
         "not-comparable 2 ports of hosts that were scanned: unscanned now",
     ];
     assert_eq!(lines(&audit), wanted);
     assert_eq!(audit.outcome(), Outcome::Incomplete);
+    // Where no port is known to be closed or filtered, this one is not.
+    let none = made("1-100", &[(A, &[22])]).rest(A, Reason::OutOfSockets);
+    let wanted = "not-comparable 10.0.0.1 port 80: is unscanned now (out-of-sockets), was open in the baseline";
+    assert_eq!(lines(&compare(&old, &none))[0], wanted);
     let audit = compare(&new, &old);
     let wanted = [
-        "not-comparable 10.0.0.1 port 80: is open now, was unknown in the baseline",
+        "not-comparable 10.0.0.1 port 80: is open now, was closed, filtered or unscanned in the baseline",
         "not-comparable 2 ports of hosts that were scanned: unscanned in the baseline",
         "not-comparable the baseline is incomplete",
     ];
@@ -281,7 +286,8 @@ fn what_was_not_scanned_is_unclear() {
     let result = made("1-443", &[(A, &[22, 25])]).with(A, 443, Reason::Interrupted);
     let audit = check(&result, policy);
     let wanted = [
-        "unclear 10.0.0.1 port 443: is unknown, required [p.toml:3]",
+        "unclear 10.0.0.1 port 443: is closed, filtered or unscanned (1 of its 443 ports unscanned: \
+         interrupted), required [p.toml:3]",
         "unclear 10.0.0.1 port 8443: not among the ports scanned, required [p.toml:3]",
         "unclear 10.0.0.9 port 25: not scanned, required [p.toml:7]",
         "unclear port 25: no host of 10.9.0.0/16 was scanned, required [p.toml:7]",

@@ -18,10 +18,9 @@ fn known(baseline: &mut Baseline, addr: &str, port: u16) -> Known {
     let (ports, shards) = (baseline.ports().cloned(), baseline.by_ports());
     let host = baseline.host_mut(addr.parse().expect("an address"));
     let host = host.expect("a host");
-    let whole = ports
-        .as_ref()
-        .is_some_and(|ports| host.is_whole(ports, shards));
-    host.known(port, ports.as_ref(), whole)
+    let rest = ports.as_ref();
+    let rest = rest.map_or(Known::Nothing, |ports| host.rest(ports, shards));
+    host.known(port, ports.as_ref(), rest)
 }
 
 #[test]
@@ -43,7 +42,10 @@ fn an_incomplete_host_tells_what_it_lists() {
     let host = made("1-100", &[("10.0.0.1", &[22])]).with("10.0.0.1", 99, Reason::Interrupted);
     let mut baseline = read(host.saved()).expect("a baseline");
     assert_eq!(known(&mut baseline, "10.0.0.1", 22), Known::Is(State::Open));
-    assert_eq!(known(&mut baseline, "10.0.0.1", 23), Known::Nothing);
+    assert_eq!(
+        known(&mut baseline, "10.0.0.1", 23),
+        Known::NotOpenIfScanned
+    );
     assert_eq!(
         baseline.gap().as_deref(),
         Some("the baseline is incomplete")
