@@ -84,6 +84,16 @@ impl HostSpec {
         })
     }
 
+    /// The first address it stands for and the last; `None` for a name.
+    pub(crate) fn bounds(&self) -> Option<(IpAddr, IpAddr)> {
+        if let HostSpec::Octets(octets) = self {
+            let (first, last) = octets.bounds();
+            return Some((first.into(), last.into()));
+        }
+        // All others are one range.
+        self.ranges()?.next()
+    }
+
     /// Whether `addr` is one of its addresses, on whichever interface. A name has none.
     pub fn contains(&self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();

@@ -35,6 +35,20 @@ impl Octets {
         })
     }
 
+    /// The first address and the last.
+    pub(super) fn bounds(&self) -> (Ipv4Addr, Ipv4Addr) {
+        // No octet is without a value.
+        let first = self
+            .0
+            .each_ref()
+            .map(|octet| octet.first().map_or(0, |(first, _)| *first));
+        let last = self
+            .0
+            .each_ref()
+            .map(|octet| octet.last().map_or(255, |(_, last)| *last));
+        (first.into(), last.into())
+    }
+
     /// The only address, if there is one.
     pub(super) fn single(&self) -> Option<u32> {
         let mut ranges = self.ranges();

@@ -1,5 +1,5 @@
 //! Which rules are for a host, without a look at each: inventories are policies of thousands of rules,
-//! each for one host, and each host of a scan has its rules looked up.
+//! each for one host or one network, and each host of a scan has its rules looked up.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,8 +16,8 @@ pub(super) struct Index {
     addresses: HashMap<IpAddr, Vec<Place>>,
     /// In lower case, without a dot at the end.
     names: HashMap<String, Vec<Place>>,
-    /// Networks and ranges, which are tried one by one.
-    wide: Vec<Place>,
+    /// Networks and ranges.
+    wide: Ranges,
     /// Rules for every host.
     every: Vec<u32>,
 }
@@ -25,19 +25,26 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn new(rules: &[Rule]) -> Index {
         let mut index = Index::default();
+        let mut wide = Vec::new();
         for (rule, number) in rules.iter().zip(0..) {
             if rule.hosts.is_empty() {
                 index.every.push(number);
             }
             for (pattern, host) in rule.hosts.iter().zip(0..) {
+                let place = (number, host);
                 let places = match &pattern.spec {
                     HostSpec::Address { addr, .. } => index.addresses.entry(*addr).or_default(),
                     HostSpec::Name(name) => index.names.entry(folded(name)).or_default(),
-                    _ => &mut index.wide,
+                    spec => {
+                        let bounds = spec.bounds();
+                        wide.extend(bounds.map(|(first, last)| (first, last, place)));
+                        continue;
+                    }
                 };
-                places.push((number, host));
+                places.push(place);
             }
         }
+        index.wide = Ranges::new(wide);
         index
     }
 
@@ -46,8 +53,9 @@ impl Index {
         let by_address = self.addresses.get(&target.addr);
         let by_name = target.name.as_deref().map(folded);
         let by_name = by_name.and_then(|name| self.names.get(&name));
-        let places = by_address.into_iter().chain(by_name).flatten();
-        places.chain(&self.wide).copied().filter(|place| {
+        let places = by_address.into_iter().chain(by_name).flatten().copied();
+        let wide = self.wide.around(target.addr.to_canonical());
+        places.chain(wide).filter(|place| {
             let pattern = pattern(rules, *place);
             pattern.is_some_and(|pattern| pattern.is_for(target))
         })
@@ -61,6 +69,74 @@ impl Index {
         numbers.dedup();
         numbers
     }
+}
+
+/// Ranges that may overlap, of which those around an address are found in logarithmic time: a balanced
+/// search tree by their first address, in which each node knows how far those below it go (an interval
+/// tree: Cormen et al., Introduction to Algorithms). It is a sorted list; the root of a part of it is in its
+/// middle.
+#[derive(Clone, Debug, Default)]
+struct Ranges(Vec<Range>);
+
+#[derive(Clone, Debug)]
+struct Range {
+    first: IpAddr,
+    last: IpAddr,
+    place: Place,
+    /// The last address of all in the part of which this is the root.
+    reach: IpAddr,
+}
+
+impl Ranges {
+    /// The ranges from a first to a last address each, with what is there.
+    fn new(ranges: Vec<(IpAddr, IpAddr, Place)>) -> Ranges {
+        let ranges = ranges.into_iter().map(|(first, last, place)| Range {
+            first,
+            last,
+            place,
+            reach: last,
+        });
+        let mut ranges: Vec<_> = ranges.collect();
+        ranges.sort_unstable_by_key(|range| (range.first, range.place));
+        reach(&mut ranges);
+        Ranges(ranges)
+    }
+
+    /// What is in the ranges with `addr`.
+    fn around(&self, addr: IpAddr) -> Vec<Place> {
+        let mut found = Vec::new();
+        gather(&self.0, addr, &mut found);
+        found
+    }
+}
+
+/// Works out how far the ranges of `part` go, and those of the parts of it.
+fn reach(part: &mut [Range]) -> Option<IpAddr> {
+    let (before, root, after) = split_mut(part)?;
+    let below = reach(before).max(reach(after));
+    root.reach = below.map_or(root.last, |below| below.max(root.last));
+    Some(root.reach)
+}
+
+fn gather(part: &[Range], addr: IpAddr, found: &mut Vec<Place>) {
+    let root = part.len() / 2;
+    let Some(range) = part.get(root).filter(|range| range.reach >= addr) else {
+        return;
+    };
+    gather(&part[..root], addr, found);
+    if range.first <= addr {
+        if addr <= range.last {
+            found.push(range.place);
+        }
+        gather(&part[root + 1..], addr, found);
+    }
+}
+
+/// The root of `part`, and what is before and after it.
+fn split_mut(part: &mut [Range]) -> Option<(&mut [Range], &mut Range, &mut [Range])> {
+    let (before, rest) = part.split_at_mut(part.len() / 2);
+    let (root, after) = rest.split_first_mut()?;
+    Some((before, root, after))
 }
 
 /// The pattern at `place`.

@@ -269,6 +269,30 @@ fn what_is_no_text_or_too_much_is_told() {
 }
 
 proptest! {
+    /// Networks and ranges that overlap in any way are found by what is in them.
+    #[test]
+    fn networks_are_looked_up_as_they_are_read(
+        ranges in prop::collection::vec((any::<u8>(), any::<u8>(), 0..3usize), 0..40),
+        asked in prop::collection::vec(any::<u8>(), 1..20),
+    ) {
+        let hosts = ranges.iter().map(|(a, b, kind)| match kind {
+            0 => format!("\"10.0.0.{}-{}\"", a.min(b), a.max(b)),
+            1 => format!("\"10.0.0.{a}/{}\"", 20 + b % 13),
+            _ => format!("\"10.0.{}-{}.{a}\"", b % 4, b % 4 + 2),
+        });
+        let rules = hosts.map(|host| format!("[[rule]]\nhosts = {host}\nallowed = 1\n"));
+        let policy = policy(&format!("default = 'deny'\n{}", rules.collect::<String>()));
+        for last in asked {
+            for addr in [format!("10.0.0.{last}"), format!("10.0.3.{last}"), format!("::{last:x}")] {
+                let target = target(&addr, None);
+                let rules = policy.rules().iter().zip(0u32..);
+                let rules = rules.filter(|(rule, _)| rule.hosts[0].is_for(&target));
+                let wanted: Vec<_> = rules.map(|(_, number)| number).collect();
+                prop_assert_eq!(policy.rules_for(&target), wanted);
+            }
+        }
+    }
+
     /// The rules that are looked up are those that each by itself says it is for the host.
     #[test]
     fn rules_are_looked_up_as_they_are_read(
