@@ -3,6 +3,7 @@
 //!
 //! - [`SYSTEM`]: whose table of errors holds.
 //! - [`REUSE`]: whether a refused socket may be connected again.
+//! - [`PEER_EARLY`]: whether a connection has its peer before it is made.
 //! - [`REARM`]: whether a socket must be registered again after an event that meant nothing.
 //! - [`errno()`]: an I/O error's number by name.
 //! - `open`: a new non-blocking socket, with what it needs before connect().
@@ -67,6 +68,9 @@ pub(super) use this::{
     ErrorQueue, REARM, REUSE, descriptor_limit, descriptors_left, flow_table, free_memory, open,
     raise_descriptor_limit, source_ports,
 };
+
+/// Whether getpeername() tells the peer of a connection that is still being made.
+pub(super) const PEER_EARLY: bool = cfg!(windows);
 
 /// The system that this is built for.
 pub(super) const SYSTEM: System = if cfg!(any(target_os = "linux", target_os = "android")) {

@@ -240,11 +240,19 @@ impl Line {
 
     /// Looks at a connection that is being made.
     fn check(&mut self, net: &mut Net, now: Instant) -> Option<Progress> {
-        let Link::Connecting(stream, _) = &self.link else {
+        let Link::Connecting(stream, _) = &mut self.link else {
             return None;
         };
-        // Whatever event there was, a connection that is made has a peer.
-        let step = net.inspector.check(stream, self.addr, true);
+        // Whatever event there was, a connection that is made has a peer. Where one that is being made has it
+        // too, that is asked of the socket itself.
+        let step = match net.inspector.check(stream, self.addr, true) {
+            Step::Connected { .. } if sys::PEER_EARLY && !is_made(stream) => Step::Pending,
+            step => step,
+        };
+        if sys::REARM && step == Step::Pending {
+            // It was registered; if it is not any more, it is late one day.
+            let _ = net.registry.reregister(stream, self.token, INTEREST);
+        }
         self.decide(step, now)
     }
 
@@ -334,8 +342,61 @@ impl Line {
     }
 }
 
+/// Whether a connection is there to be read from, if it has not failed.
+fn is_made(stream: &TcpStream) -> bool {
+    let read = stream.peek(&mut [0]);
+    !read.is_err_and(|error| error.kind() == io::ErrorKind::NotConnected)
+}
+
 /// Keeps the kernel from holding more for the socket than is read of it. That it cannot be set costs
 /// memory, and nothing else.
 fn hold_little(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_recv_buffer_size(RECEIVE);
+}
+
+#[cfg(all(test, feature = "services"))]
+mod tests {
+    use super::*;
+    use crate::service::Rules;
+    use mio::Poll;
+    use socket2::Socket;
+
+    /// Events that mean nothing come on every system; here they are looked for as often as can be.
+    #[test]
+    fn a_connection_that_is_being_made_is_not_taken_for_one() {
+        // What is full takes no more.
+        let socket = Socket::new(Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        let local: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&local.into()).expect("a free port");
+        socket.listen(0).expect("listening");
+        let local = socket.local_addr().expect("bound");
+        let addr = local.as_socket().expect("of IPv4");
+        let wait = Duration::from_millis(300);
+        let mut queued = Vec::new();
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&addr, wait) {
+            queued.push(stream);
+            assert!(queued.len() < 100, "the queue does not fill");
+        }
+
+        let poll = Poll::new().expect("an event queue");
+        let mut net = Net {
+            registry: poll.registry(),
+            inspector: &mut Inspector::new(false),
+            buffer: &mut [0; 64],
+            admit: &mut |_, _| Ok(()),
+        };
+        let rules = Rules::new(&[]).expect("they are compiled in");
+        let services = Services::new(std::sync::Arc::new(rules));
+        let (target, port) = (Target::new(addr.ip()), addr.port());
+        let now = Instant::now();
+        let mut line = Line::new(&services, target, port, None, Token(1), now);
+        for _ in 0..5 {
+            assert_eq!(line.go_on(&mut net, now), Progress::Until(now + CONNECT));
+            assert!(matches!(line.link, Link::Connecting(..)), "{:?}", line.link);
+        }
+        // One that is made is one, also while nothing came.
+        let made = queued.pop().expect("the queue took one");
+        made.set_nonblocking(true).expect("a socket");
+        assert!(is_made(&TcpStream::from_std(made)));
+    }
 }
