@@ -202,16 +202,6 @@ impl std::fmt::Display for LocalFault {
 
 impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        /// A host, or the run.
-        struct Whose<'a>(&'a Option<Target>);
-        impl std::fmt::Display for Whose<'_> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                match self.0 {
-                    Some(target) => write!(f, "{target}"),
-                    None => f.write_str("all hosts"),
-                }
-            }
-        }
         match self {
             Note::LocalFault { fault, sockets } => {
                 write!(f, "{fault}; going on with {sockets} sockets")
@@ -272,16 +262,36 @@ impl std::fmt::Display for Note {
                 srtt,
                 loss,
                 attempts,
-            } => {
-                write!(f, "{target}: window {window}")?;
-                if let Some(srtt) = srtt {
-                    write!(f, ", srtt {:.2} ms", srtt.as_secs_f64() * 1e3)?;
-                }
-                if let Some(loss) = loss {
-                    write!(f, ", loss {:.1}%", loss * 100.0)?;
-                }
-                write!(f, ", {attempts} attempts for a silent port")
-            }
+            } => host_state(f, (target, *window, *srtt, *loss, *attempts)),
         }
     }
+}
+
+/// A host, or the run.
+struct Whose<'a>(&'a Option<Target>);
+
+impl std::fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(target) => write!(f, "{target}"),
+            None => f.write_str("all hosts"),
+        }
+    }
+}
+
+/// The fields of [`Note::HostState`].
+type HostState<'a> = (&'a Target, usize, Option<Duration>, Option<f64>, u8);
+
+fn host_state(
+    f: &mut std::fmt::Formatter<'_>,
+    (target, window, srtt, loss, attempts): HostState<'_>,
+) -> std::fmt::Result {
+    write!(f, "{target}: window {window}")?;
+    if let Some(srtt) = srtt {
+        write!(f, ", srtt {:.2} ms", srtt.as_secs_f64() * 1e3)?;
+    }
+    if let Some(loss) = loss {
+        write!(f, ", loss {:.1}%", loss * 100.0)?;
+    }
+    write!(f, ", {attempts} attempts for a silent port")
 }
