@@ -16,6 +16,7 @@ impl Talk {
         self.probe = probe;
         self.heard.clear();
         self.held.clear();
+        self.pieces = 1;
         self.looks = 0;
         self.quiet = None;
         let Some(probe) = probe else {
@@ -36,11 +37,13 @@ impl Talk {
             }
             Say::Bytes(send) => {
                 let mut request = with_host(send, &self.host);
-                if !probe.is_for(self.port)
-                    && self.service.name.is_none()
-                    && let Some(ahead) = plan::ahead(probe)
-                {
-                    self.held = request.split_off(ahead.min(request.len()));
+                if !probe.is_for(self.port) && self.service.name.is_none() {
+                    for end in plan::ends(probe).iter().rev().copied() {
+                        if end < request.len() {
+                            self.held.push(request.split_off(end));
+                        }
+                    }
+                    self.pieces += self.held.len();
                 }
                 self.say(&request);
             }
@@ -91,7 +94,7 @@ impl Talk {
             probe: self.probe,
             inside: false,
             reaction: Reaction::Answered,
-            early: false,
+            pieces: (1, 1),
             kept: self.kept,
         });
         if progress != Progress::Established {
@@ -136,7 +139,7 @@ impl Talk {
             probe: self.probe,
             inside,
             reaction,
-            early: !self.held.is_empty(),
+            pieces: (self.pieces - self.held.len(), self.pieces),
             kept: self.kept,
         });
         let then = self.learn();

@@ -108,8 +108,10 @@ pub struct Talk {
     kept: bool,
     out: Vec<u8>,
     out_sent: usize,
-    /// What of the request goes out after a moment, if the connection is still there.
-    held: Vec<u8>,
+    /// What of the request goes out after a moment each, the next piece last, if the connection is still
+    /// there; and in how many pieces the request goes.
+    held: Vec<Vec<u8>>,
+    pieces: usize,
     heard: Vec<u8>,
     looks: u8,
     tls: Option<Box<Session>>,
@@ -145,6 +147,7 @@ impl Talk {
             out: Vec::new(),
             out_sent: 0,
             held: Vec::new(),
+            pieces: 1,
             heard: Vec::new(),
             looks: 0,
             tls: None,
@@ -267,9 +270,11 @@ impl Talk {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if !self.held.is_empty() && self.heard.is_empty() && now < self.end {
-            let held = std::mem::take(&mut self.held);
-            self.say(&held);
+        if self.heard.is_empty()
+            && now < self.end
+            && let Some(next) = self.held.pop()
+        {
+            self.say(&next);
             self.deadline = now + self.moments.answer;
             return;
         }

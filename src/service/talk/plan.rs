@@ -24,19 +24,34 @@ pub(super) struct Exchange {
     pub(super) inside: bool,
     /// What came of it.
     pub(super) reaction: Reaction,
-    /// Whether the connection ended when only the first byte had been sent.
-    pub(super) early: bool,
+    /// How many pieces of the probe had been sent at its end, and of how many.
+    pub(super) pieces: (usize, usize),
     /// Whether the connection had been asked something before.
     pub(super) kept: bool,
 }
 
-/// How many bytes of `probe` go out ahead of the rest where nothing is known: whether a server ends
-/// the connection at these or after more tells what it may be.
-pub(super) fn ahead(probe: &Probe) -> Option<usize> {
+/// Where pieces of `probe` end that go out one after the other where nothing is known: whether a server
+/// ends the connection at one of them or waits for more tells what it may be.
+pub(super) fn ends(probe: &Probe) -> &'static [usize] {
     match &*probe.name {
         // What TLS takes for a record.
-        "dns" => Some(6),
-        _ => probe.anywhere.then_some(1),
+        "dns" => &[6],
+        // One byte less than what LDAP takes for a message; it is longer where the host's name is.
+        "http" => &[1, 70],
+        _ if probe.anywhere => &[1],
+        _ => &[],
+    }
+}
+
+impl Exchange {
+    /// Whether the connection ended at the first piece of several.
+    fn is_early(&self) -> bool {
+        matches!(self.pieces, (1, 2..))
+    }
+
+    /// Whether it took two pieces, and ended at the third.
+    fn is_late(&self) -> bool {
+        self.pieces == (3, 3)
     }
 }
 
@@ -99,30 +114,31 @@ impl Known<'_> {
         })
     }
 
-    /// What a server may speak that took an HTTP request, its first byte sent ahead, and what came
-    /// after in this way:
+    /// What a server may speak that took an HTTP request, its first byte sent ahead, then up to 70, and
+    /// what came after in this way:
     /// - MQTT (section 3.1.0) ends a connection whose first byte begins no CONNECT;
     /// - Redis ends one in which a line begins with `Host:`, and waits for the end of a line of TLS;
     /// - PostgreSQL takes four bytes for a length, which is too long. It answers an SMB message with
     ///   an error that is its own;
     /// - DNS over TCP (RFC 7766) takes two for a length, and waits for 18,000 more; LDAP (RFC 4511)
-    ///   takes one, and waits for 69; SMB three, and waits for 4 MB; TLS that looks at whole records
+    ///   takes one, and waits for 69, so that it ends the connection at a third piece; SMB three, and waits for 4 MB; TLS that looks at whole records
     ///   only (RFC 8446 section 5.1) takes two, and waits for 8,000. A DNS query is answered by the
     ///   first, is a wrong message of 30 bytes for the second, has 2 MB for the third, and is for the
-    ///   last a wrong record of one byte, which is [ahead](ahead) of the rest.
+    ///   last a wrong record of one byte, which is [ahead](ends) of the rest.
     fn learned(&self, rules: &Rules) -> Option<&'static str> {
         let http = self.exchange(rules, "http")?;
         let is_closed = |reaction| matches!(reaction, Reaction::Closed | Reaction::Reset);
         if self.inside {
             return match http.reaction {
                 Reaction::Silent => Some("ldap"),
-                closed if is_closed(closed) && http.early => Some("mqtt"),
+                closed if is_closed(closed) && http.is_early() => Some("mqtt"),
+                closed if is_closed(closed) && http.is_late() => Some("ldap"),
                 closed if is_closed(closed) => Some("redis"),
                 _ => None,
             };
         }
         let dns = self.exchange(rules, "dns");
-        let dns_early = dns.is_some_and(|past| past.early);
+        let dns_early = dns.is_some_and(Exchange::is_early);
         match (
             http.reaction,
             dns.map(|past| past.reaction),
@@ -132,8 +148,9 @@ impl Known<'_> {
             (Reaction::Silent, Some(Reaction::Silent), _) => Some("smb"),
             (Reaction::Silent, Some(closed), None) if is_closed(closed) && dns_early => Some("tls"),
             (Reaction::Silent, Some(closed), _) if is_closed(closed) => Some("ldap"),
-            (closed, _, Some(_)) if is_closed(closed) && http.early => Some("mqtt"),
+            (closed, _, Some(_)) if is_closed(closed) && http.is_early() => Some("mqtt"),
             (closed, _, Some(Reaction::Silent)) if is_closed(closed) => Some("redis"),
+            (closed, _, Some(_)) if is_closed(closed) && http.is_late() => Some("ldap"),
             (closed, _, Some(_)) if is_closed(closed) => Some("smb"),
             _ => None,
         }

@@ -46,9 +46,13 @@ fn talk(port: u16, options: &Options, now: Instant) -> Talk {
 
 /// Plays a whole talk with `server` on `port`.
 fn play(port: u16, server: Server<'_>) -> Played {
+    play_as(&options(), port, server)
+}
+
+fn play_as(options: &Options, port: u16, server: Server<'_>) -> Played {
     let begun = Instant::now();
     let mut now = begun;
-    let mut talk = talk(port, &options(), now);
+    let mut talk = talk(port, options, now);
     let mut sent: Vec<Vec<u8>> = Vec::new();
     let mut answers = 0;
     // Any talk is over long before.
