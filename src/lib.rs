@@ -94,7 +94,7 @@
 //!
 //! # Features and versions
 //!
-//! The feature `cli`, on by default, is the program's; a library user does without:
+//! The features `cli` and `full`, on by default, are the program's; a library user does without:
 //! `nishad = { version = "0.1", default-features = false }`. `services`, on by default too, is what
 //! [`Scan::services`](net::Scan::services) takes, `tls` what speaks TLS then. Enums that grow are `#[non_exhaustive]`;
 //! options are made with `..Options::default()`, since there may be more of them in a next version. The

@@ -29,6 +29,9 @@ fn run() -> Exit {
         Err(error) => return fail(Exit::Failed, &format!("cannot handle signals: {error}")),
     };
     let ended = match &args.command {
+        Some(command) if cfg!(not(feature = "full")) => {
+            return fail(Exit::Usage, &cli::left_out(command.name()));
+        }
         Some(Command::Report(args)) => cli::report::run(args),
         Some(Command::Completions(args)) => Ok(cli::docs::completions(args)),
         Some(Command::Man) => Ok(cli::docs::man()),

@@ -11,8 +11,8 @@ use nishad::audit::{Audit, Auditor, Baseline, Outcome, Policy};
 use nishad::output::ndjson::Line;
 use nishad::output::{Format, Record, escape};
 
-use super::Exit;
 use super::destination::{Destination, OutputArgs, Wanted};
+use super::{Exit, left_out};
 
 /// What results are held against.
 #[derive(Clone, Debug, Default, Args)]
@@ -72,6 +72,11 @@ impl AuditArgs {
             }
             wanted.push(Wanted { format, to });
         }
+        let small = [Format::Text, Format::Ndjson, Format::Csv, Format::List];
+        let other = wanted.iter().find(|one| !small.contains(&one.format));
+        if let (true, Some(Wanted { format, .. })) = (cfg!(not(feature = "full")), other) {
+            bail!(left_out(format.as_str()));
+        }
         let of_audit = wanted.iter().find(|wanted| wanted.format.is_of_audit());
         if let (Some(Wanted { format, .. }), false) = (of_audit, self.is_wanted()) {
             let format = format.as_str();
@@ -89,6 +94,12 @@ impl AuditArgs {
     /// Reads baseline and policy. An error is one of usage.
     pub(crate) fn read(&self) -> Result<Against> {
         let mut against = Against::default();
+        if !self.is_wanted() {
+            return Ok(against);
+        }
+        if cfg!(not(feature = "full")) {
+            bail!(left_out("--baseline and --expect"));
+        }
         for path in &self.baseline {
             let file = open("--baseline", path)?;
             let baseline = against.baseline.get_or_insert_default();
@@ -136,6 +147,9 @@ impl Auditing {
 
     /// Takes a record. With the last one it gives what came of it all.
     pub(crate) fn record(&mut self, record: &Record<'_>) -> Option<Audit> {
+        if cfg!(not(feature = "full")) {
+            return None;
+        }
         if let Record::Line(Line::Start(start)) = record {
             let Against { baseline, policy } = std::mem::take(&mut self.against);
             if baseline.is_some() || policy.is_some() {

@@ -31,6 +31,11 @@ use std::process::ExitCode;
 
 use progress::say;
 
+/// What the small program says of `what` it leaves out, where the feature `full` is not compiled in.
+pub(crate) fn left_out(what: &str) -> String {
+    format!("{what}: this program was built small, without the feature `full`")
+}
+
 /// How the program ends; `--help` and the README tell what the codes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {

@@ -108,6 +108,8 @@ impl Output {
             Output::Ndjson => ndjson::write(out, record),
             Output::Csv => csv::write(out, record),
             Output::List => list::write(out, record),
+            // The small program refuses the others, and has no code for them.
+            _ if cfg!(all(feature = "cli", not(feature = "full"))) => Ok(()),
             Output::Junit => junit::write(out, record),
             Output::Sarif => sarif::write(out, record),
             Output::Xml(xml) => xml.record(out, record),

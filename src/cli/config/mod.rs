@@ -21,6 +21,8 @@ use entry::{Entry, Origin};
 
 pub(super) use show::show;
 
+use super::left_out;
+
 /// Options that are about the configuration itself, by their ids.
 const OWN: [&str; 2] = ["config", "show_config"];
 
@@ -96,6 +98,7 @@ pub(crate) fn configure(
     let own = ConfigArgs::from_arg_matches(used).map_err(Refused::Typed)?;
     let path = own.config.or(path);
     let file = match &path {
+        Some(_) if cfg!(not(feature = "full")) => return Err(refused(left_out("--config"))),
         Some(path) => file::entries(&names, path).map_err(refused)?,
         None => Vec::new(),
     };
