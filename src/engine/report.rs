@@ -204,7 +204,8 @@ impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Note::LocalFault { fault, sockets } => {
-                write!(f, "{fault}; going on with {sockets} sockets")
+                let s = if *sockets == 1 { "" } else { "s" };
+                write!(f, "{fault}; going on with {sockets} socket{s}")
             }
             Note::HostGivenUp { target, reason } => {
                 write!(
