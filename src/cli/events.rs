@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -124,7 +125,10 @@ pub(crate) fn end(exit: Exit) {
 
 /// That it cannot be written is nothing to stop for.
 fn write(event: Event<'_>) {
-    let time = format!("{:.6}", Timestamp::now());
+    let time = format!(
+        "{:.6}",
+        Timestamp::try_from(SystemTime::now()).unwrap_or_default()
+    );
     if let Ok(mut line) = serde_json::to_vec(&Line { event, time }) {
         line.push(b'\n');
         let _ = io::stderr().write_all(&line);

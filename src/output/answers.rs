@@ -1,5 +1,7 @@
 //! What answers on a port, in words.
 
+use jiff::tz::TimeZone;
+
 use crate::output::escape;
 use crate::service::{Http, Manner, Service, Tls};
 
@@ -63,7 +65,7 @@ fn of_tls(tls: &Tls) -> impl Iterator<Item = String> {
             line += &format!(" {}", escape(subject));
         }
         if let Some(until) = certificate.not_after {
-            line += &format!(" until {}", until.strftime("%Y-%m-%d"));
+            line += &format!(" until {}", TimeZone::UTC.to_datetime(until).date());
         }
         match tls.trusted {
             Some(true) => line += ", trusted",

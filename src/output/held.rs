@@ -1,12 +1,10 @@
 //! The listed ports of hosts that are under way, for formats that write a host as a whole.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::ndjson::{Address, HostLine, Line, PortLine, ServiceField};
 use super::{Record, Show};
 use crate::engine::{Reason, State, Verdict};
-use crate::service;
 
 /// Ports by host.
 #[derive(Debug, Default)]
@@ -103,16 +101,12 @@ pub(super) fn rest(host: &HostLine<'_>, listed: &[HeldPort]) -> Vec<Rest> {
 
 impl HeldPort {
     fn new(line: &PortLine<'_>) -> HeldPort {
-        // The usual name need not be copied.
-        let held = |name: &str| match service::name(line.port) {
-            Some(usual) if usual == name => Cow::Borrowed(usual),
-            _ => Cow::Owned(name.to_string()),
-        };
+        let registered = line.service.registered.as_deref();
         HeldPort {
             port: line.port,
             verdict: line.verdict(),
             service: ServiceField {
-                registered: line.service.registered.as_deref().map(held),
+                registered: registered.map(|name| name.to_string().into()),
                 found: line.service.found.clone(),
             },
         }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use jiff::tz::TimeZone;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
@@ -112,7 +113,7 @@ impl Suite<'_> {
 
     fn write<W: Write>(&self, xml: &mut Writer<W>, audit: &Audit) -> io::Result<()> {
         // The date and time of XML Schema, in UTC, without what some readers do not know.
-        let started = audit.started.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let started = format!("{:.0}", TimeZone::UTC.to_datetime(audit.started));
         let time = format!("{:.3}", audit.elapsed_s);
         let sums = self.sums().attributes();
         let suite = xml

@@ -205,7 +205,7 @@ pub struct Clock {
 impl Clock {
     /// The pair of now.
     pub fn start() -> Clock {
-        let timestamp = Timestamp::now();
+        let timestamp = times::now();
         Clock {
             instant: Instant::now(),
             timestamp,

@@ -18,7 +18,7 @@ pub(super) use lines::milliseconds;
 pub use lines::{
     Address, CountFields, HostLine, Line, PortLine, RunLine, ShardField, StartLine, seconds,
 };
-pub(crate) use lines::{time, write_json};
+pub(crate) use lines::{maybe_time, time, write_json};
 
 pub use service_field::ServiceField;
 

@@ -141,16 +141,12 @@ impl Text {
         if self.blocks > 0 {
             writeln!(text)?;
         }
-        let started = host.started.to_zoned_datetime(self.options.zone.clone());
+        let started = self.options.zone.to_datetime(host.started);
         write!(text, "{RULE}\nScanning target: {}", host.ip)?;
         if let Some(name) = &host.host {
             write!(text, " ({})", escape(name))?;
         }
-        writeln!(
-            text,
-            "\nScan started at: {}\n{RULE}",
-            started.strftime("%H:%M:%S")
-        )?;
+        writeln!(text, "\nScan started at: {:.0}\n{RULE}", started.time())?;
         let counts = Counts::from(host.counts);
         self.port_lines(text, lines)?;
         if self.held.sums_open(host) {

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::output::ndjson::maybe_time;
+
 /// Longest text of a [`Service`], in bytes; a host name has at most 253.
 pub const MAX_TEXT: usize = 256;
 
@@ -138,8 +140,10 @@ pub struct Certificate {
     /// How many such names it has.
     pub names_total: u32,
     /// Valid from then on.
+    #[serde(with = "maybe_time")]
     pub not_before: Option<Timestamp>,
     /// Valid until then.
+    #[serde(with = "maybe_time")]
     pub not_after: Option<Timestamp>,
     /// SHA-256 of the certificate, 64 hexadecimal digits.
     #[serde(deserialize_with = "maybe")]

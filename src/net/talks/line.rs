@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 use mio::net::TcpStream;
@@ -104,7 +104,7 @@ impl Line {
             },
             rtt,
             ask_printers: services.ask_printers,
-            wall: Timestamp::now(),
+            wall: Timestamp::try_from(SystemTime::now()).unwrap_or_default(),
         };
         let talk = Talk::new(services.rules.clone(), port, &options, now);
         Line {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use super::audit;
@@ -327,11 +328,18 @@ fn in_brackets(name: Option<&str>) -> String {
 }
 
 pub(super) fn second(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    let time = TimeZone::UTC.to_datetime(time);
+    format!("{} {:.0} UTC", time.date(), time.time())
 }
 
 fn minute(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    let time = TimeZone::UTC.to_datetime(time);
+    format!(
+        "{} {:02}:{:02} UTC",
+        time.date(),
+        time.hour(),
+        time.minute()
+    )
 }
 
 /// `1,024 open, 7 closed`.

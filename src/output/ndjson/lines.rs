@@ -15,8 +15,8 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::ServiceField;
 use crate::engine::{Counts, Reason, State, Verdict};
-use crate::output::Run;
 use crate::output::escape::is_dangerous;
+use crate::output::{Run, times};
 use crate::target::{Dealt, PortSet, RunKey, Shard, Target};
 
 /// One line.
@@ -377,8 +377,33 @@ pub(crate) mod time {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         let text = Cow::<str>::deserialize(from)?;
-        text.parse()
-            .map_err(|_| D::Error::custom("not a time of RFC 3339"))
+        times::read(&text).ok_or_else(|| D::Error::custom("not a time of RFC 3339"))
+    }
+}
+
+/// Times that there may be none of, as exact as they are.
+pub(crate) mod maybe_time {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => to.collect_str(time),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<Cow<str>>::deserialize(from)?;
+        let time = text.map(|text| times::read(&text));
+        match time {
+            Some(None) => Err(D::Error::custom("not a time of RFC 3339")),
+            time => Ok(time.flatten()),
+        }
     }
 }
 

@@ -26,8 +26,8 @@ fn write(text: &mut String, audit: &Audit, zone: &TimeZone, color: bool) -> fmt:
     if let Some(compared) = &audit.baseline {
         write!(text, "Baseline {}", files(compared))?;
         if let Some(started) = compared.started {
-            let started = started.to_zoned_datetime(zone.clone());
-            write!(text, " of {}", started.strftime("%Y-%m-%d %H:%M:%S"))?;
+            let started = zone.to_datetime(started);
+            write!(text, " of {} {:.0}", started.date(), started.time())?;
         }
         let sums = sums(&Kind::BASELINE, &compared.findings, |n| n.to_string());
         writeln!(text, ": {} compared, {sums}", ports(compared.ports))?;
