@@ -7,8 +7,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+#[path = "../service/registry/pack.rs"]
+mod pack;
+
+/// The names of services by port.
+const NAMES: &str = "src/service/tcp-services.tsv";
+
 fn main() {
     println!("cargo::rerun-if-changed=src/link");
+    println!("cargo::rerun-if-changed=src/service/registry");
+    println!("cargo::rerun-if-changed={NAMES}");
+    let names = fs::read_to_string(NAMES).expect("the names of services");
+    let packed = PathBuf::from(variable("OUT_DIR")).join("registry.rs");
+    fs::write(packed, pack::pack(&names)).expect("the build's own directory");
+    link();
+}
+
+/// Tells the linker.
+fn link() {
     let is = |name: &str, value: &str| {
         env::var(name).is_ok_and(|all| all.split(',').any(|one| one == value))
     };
