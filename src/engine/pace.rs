@@ -3,7 +3,7 @@
 //!
 //! The idea is BBR's (Cardwell et al., 2016): loss by itself says nothing, delivery against sending
 //! does. There is no bulk transfer to measure here, so the trials are canaries: probes of ports
-//! that are known to answer. While they come back, the window grows four-, later twofold a round trip;
+//! that are known to answer. While they come back, the window grows eight-, later twofold a round trip;
 //! before anything has answered, as behind a default-drop firewall, it doubles every 50 ms, and that
 //! of many hosts of which few answer every 100 ms. When a large part of the canaries stops coming
 //! back, sending has outgrown a limit: the rate becomes what was delivered, and then creeps up as
@@ -152,12 +152,12 @@ impl Pace {
         self.window.on_left();
     }
 
-    /// A probe was answered, which was `in_window` or a canary; `queueing` if round trips have become
-    /// long against the shortest.
-    pub fn on_answer(&mut self, now: Instant, in_window: bool, queueing: bool) {
+    /// A probe was answered; `fast`: one that was in the window, by the host itself. `queueing` if round
+    /// trips have become long against the shortest.
+    pub fn on_answer(&mut self, now: Instant, fast: bool, queueing: bool) {
         self.answered.count(now);
         let may_grow = self.may_grow(queueing);
-        self.window.on_answer(in_window, may_grow);
+        self.window.on_answer(fast, may_grow);
     }
 
     /// Whether more may be sent at once.
@@ -397,6 +397,10 @@ impl Pace {
 
     /// Whether so much is lost of late that more must not be sent until that is understood.
     fn is_suspect(&self) -> bool {
+        // Asked with each answer, and nearly always nothing is.
+        if self.batches[0].lost + self.batches[1].lost == 0 {
+            return false;
+        }
         let both = self.batches[0].plus(self.batches[1]);
         both.len() >= BATCH / 4 && both.loss() > LIMIT_LOSS + self.own_loss.max(self.path_loss)
     }

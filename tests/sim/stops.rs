@@ -55,12 +55,12 @@ fn a_pause_is_no_outage() {
             ..Options::default()
         };
         let pause = (Duration::from_millis(300), Duration::from_secs(100));
-        let space = space(1, ports(2_000), 7);
+        let space = space(1, ports(20_000), 7);
         let out = run_paused(space, options, &mut network, origin, vec![pause]);
         let counts = out.hosts[0].counts;
         assert_eq!(
             (counts.open, counts.filtered),
-            (1, 1_999),
+            (1, 19_999),
             "{:?}",
             out.notes
         );

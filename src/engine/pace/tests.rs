@@ -21,7 +21,7 @@ fn the_window_doubles_where_nothing_answers() {
 }
 
 #[test]
-fn answers_open_the_window_fourfold_a_round_trip_then_twofold() {
+fn answers_open_the_window_eightfold_a_round_trip_then_twofold() {
     let mut pace = Pace::new(64, 20_000, None);
     let mut now = Instant::now();
     let rtt = Duration::from_millis(40);
@@ -41,7 +41,7 @@ fn answers_open_the_window_fourfold_a_round_trip_then_twofold() {
             pace.on_answer(now, true, false);
         }
     }
-    assert_eq!(windows, [64, 256, 1024, 4096, 8192, 16_384]);
+    assert_eq!(windows, [64, 512, 2048, 5462, 10_924, 20_000]);
 }
 
 #[test]

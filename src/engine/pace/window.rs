@@ -7,10 +7,10 @@ const ROUND_BLIND: Duration = Duration::from_millis(50);
 /// The longest round: without answers of most hosts, the window they share doubles this often.
 const ROUND_MAX: Duration = Duration::from_millis(100);
 const ROUND_MIN: Duration = Duration::from_millis(5);
-/// Up to this window each answer makes room for so many probes more, beyond it for one, so that it
-/// grows fourfold a round trip where ports answer, then twofold: what is opened too far costs sockets.
-const FAST_UNTIL: f64 = 4096.0;
-const FAST_GAIN: f64 = 3.0;
+/// Up to these windows each answer of the host makes room for so many probes more, beyond them for one,
+/// so that it grows eight-, then four-, then twofold a round trip where ports answer: what is opened too
+/// far costs sockets.
+const GAINS: [(f64, f64); 2] = [(512.0, 7.0), (4096.0, 3.0)];
 /// In a round in which more than this share of a window is answered, the answers have opened it.
 const ANSWERED: f64 = 0.33;
 
@@ -82,17 +82,14 @@ impl Window {
         self.taken = self.taken.saturating_sub(1);
     }
 
-    /// A probe was answered, which had a place or, as a canary, had none: that one says less of what
-    /// the path bears. A window that is not used up does not grow.
-    pub fn on_answer(&mut self, had_place: bool, may_grow: bool) {
+    /// A probe was answered. `fast`: it had a place, which a canary has not, and the host itself
+    /// answered; others say less of what the path bears. A window that is not used up does not grow.
+    pub fn on_answer(&mut self, fast: bool, may_grow: bool) {
         self.answers += 1;
         if may_grow && (self.was_full || self.taken as f64 > self.size / 2.0) {
-            let gain = if had_place && self.size < FAST_UNTIL {
-                FAST_GAIN
-            } else {
-                1.0
-            };
-            self.size = (self.size + gain).min(self.ceiling);
+            let gains = GAINS.iter().filter(|_| fast);
+            let gain = gains.copied().find(|(until, _)| self.size < *until);
+            self.size = (self.size + gain.map_or(1.0, |(_, gain)| gain)).min(self.ceiling);
         }
     }
 
