@@ -9,6 +9,16 @@ use super::path::Moment;
 
 const NIL: u32 = u32::MAX;
 
+/// Where an attempt goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Slot of its host.
+    pub host: u32,
+    /// Index of its port in the host's order.
+    pub index: u32,
+    pub port: u16,
+}
+
 /// One connection attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
@@ -16,6 +26,7 @@ pub struct Probe {
     pub host: u32,
     /// Index of its port in the host's order.
     pub index: u32,
+    pub port: u16,
     pub sent: Moment,
     /// The how-manieth attempt on the port it is, from 1.
     pub attempt: u8,
@@ -66,14 +77,8 @@ impl Probes {
     }
 
     /// Adds an attempt and names it.
-    pub fn insert(
-        &mut self,
-        host: u32,
-        index: u32,
-        kind: Kind,
-        attempt: u8,
-        sent: Moment,
-    ) -> ProbeId {
+    pub fn insert(&mut self, place: Place, kind: Kind, attempt: u8, sent: Moment) -> ProbeId {
+        let Place { host, index, port } = place;
         let entry = self.slab.vacant_entry();
         let key = entry.key();
         if key >= self.generations.len() {
@@ -84,6 +89,7 @@ impl Probes {
         entry.insert(Probe {
             host,
             index,
+            port,
             sent,
             attempt,
             kind,
@@ -244,13 +250,21 @@ impl Probes {
 mod tests {
     use super::*;
 
+    fn place(host: u32, index: u32) -> Place {
+        Place {
+            host,
+            index,
+            port: 80,
+        }
+    }
+
     #[test]
     fn a_late_event_never_reaches_the_next_probe_with_the_same_key() {
         let mut probes = Probes::default();
         let now = Moment::end_of(std::time::Instant::now());
-        let first = probes.insert(0, 0, Kind::Port, 1, now);
+        let first = probes.insert(place(0, 0), Kind::Port, 1, now);
         probes.remove(first.index);
-        let second = probes.insert(0, 1, Kind::Port, 1, now);
+        let second = probes.insert(place(0, 1), Kind::Port, 1, now);
         assert_eq!(first.index, second.index);
         assert_eq!(probes.find(first), None);
         assert_eq!(probes.find(second), Some(second.index));
@@ -262,7 +276,7 @@ mod tests {
         let now = Moment::end_of(std::time::Instant::now());
         let keys: Vec<u32> = (1..=4)
             .map(|attempt| {
-                let id = probes.insert(7, 9, Kind::Port, attempt, now);
+                let id = probes.insert(place(7, 9), Kind::Port, attempt, now);
                 probes.park(id.index);
                 id.index
             })

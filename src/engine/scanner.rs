@@ -16,7 +16,7 @@ use super::loss::Trials;
 use super::nets::Nets;
 use super::pace::Pace;
 use super::path::{Moment, Path};
-use super::probes::{Kind, Probes};
+use super::probes::{Kind, Place, Probes};
 use super::wheel::Wheel;
 use super::{Counts, LocalFault, Options, Progress, Reason};
 use crate::target::TargetSpace;
@@ -295,6 +295,9 @@ impl Scanner {
                     self.ready.push_back(slot);
                     let action = self.connect(slot, next, now);
                     self.pass_turn(net, now);
+                    if self.actions.is_empty() {
+                        return Some(action);
+                    }
                     self.actions.push_back(action);
                     return self.actions.pop_front();
                 }
@@ -412,7 +415,13 @@ impl Scanner {
             at: now,
             order: self.attempts,
         };
-        let id = self.probes.insert(slot, index, kind, attempt, sent);
+        let port = self.space.port(&host.order, index);
+        let place = Place {
+            host: slot,
+            index,
+            port,
+        };
+        let id = self.probes.insert(place, kind, attempt, sent);
         if !in_window {
             host.asked.push(id.index);
             host.quiet = 0;
@@ -422,7 +431,6 @@ impl Scanner {
         }
         self.deadlines
             .start(id.index, now + host.soft_timeout(&self.options));
-        let port = self.space.port(&host.order, index);
         Action::Connect {
             id,
             addr: host.target.socket_addr(port),

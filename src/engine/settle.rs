@@ -29,6 +29,8 @@ const CHECK_AFTER: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Attempts beyond those wanted after which silences that still do not count slow the host down.
 const FUTILE: u8 = 3;
+/// A host's attempts are waited for anew if they are at least one of so many of the run's.
+const SOONER_SHARE: usize = 8;
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -109,8 +111,13 @@ impl Scanner {
         let from_host = matches!(verdict.state(), State::Open | State::Closed);
         if from_host {
             if self.gap_end.is_none_or(|end| probe.sent.at > end) {
+                let is_first = host.rtt.srtt().is_none();
                 host.rtt.sample(rtt);
+                if is_first {
+                    self.expect_sooner(probe.host, now);
+                }
             }
+            let host = &mut self.hosts[probe.host as usize];
             let srtt = host.rtt.srtt().unwrap_or(rtt);
             host.pace.on_round_trip(srtt);
             self.run.on_round_trip(srtt);
@@ -122,9 +129,9 @@ impl Scanner {
             }
         }
         let host = &mut self.hosts[probe.host as usize];
-        let in_window = matches!(probe.kind, Kind::Port);
-        host.pace.on_answer(now, in_window, host.is_queueing());
-        self.run.on_answer(now, in_window, false);
+        let fast = from_host && probe.kind == Kind::Port;
+        host.pace.on_answer(now, fast, host.is_queueing());
+        self.run.on_answer(now, fast, false);
         match probe.kind {
             Kind::Canary { .. } if from_host => self.canary_answered(&probe, now),
             Kind::Canary { .. } => self.hosts[probe.host as usize]
@@ -136,6 +143,23 @@ impl Scanner {
             }
         }
         self.settle_host(probe.host, now);
+    }
+
+    /// It is known now how long an answer of the host takes: its attempts under way are waited for as
+    /// long as those to come, not as long as while it was not known.
+    fn expect_sooner(&mut self, slot: u32, now: Instant) {
+        let host = &self.hosts[slot as usize];
+        // All attempts are looked at: not for each of many hosts.
+        if host.live as usize * SOONER_SHARE < self.probes.len() {
+            return;
+        }
+        let soft = host.soft_timeout(&self.options);
+        for key in self.probes.of_host(Some(slot)) {
+            let waiting = self.probes.get(key).filter(|probe| !probe.parked);
+            if let Some(sent) = waiting.map(|probe| probe.sent.at) {
+                self.deadlines.start(key, now.max(sent + soft));
+            }
+        }
     }
 
     /// Closes the other attempts on the port of an answered one. Those made before it that the
@@ -193,12 +217,11 @@ impl Scanner {
         if host.counts.total().is_multiple_of(WANT_EVERY) {
             host.want(&self.options, self.run_trials);
         }
-        let port = self.space.port(&host.order, probe.index);
         let target = host.target.clone();
         self.actions
             .push_back(Action::Report(Report::Port(PortReport {
                 target,
-                port,
+                port: probe.port,
                 verdict,
             })));
         notes.into_iter().for_each(|note| self.note(note));
