@@ -15,19 +15,20 @@ pub struct Rtt {
     smoothed: Option<Smoothed>,
 }
 
+/// In nanoseconds: each answer brings a sample, and a Duration is slow to divide.
 #[derive(Clone, Copy, Debug)]
 struct Smoothed {
-    srtt: Duration,
-    rttvar: Duration,
-    min: Duration,
+    srtt: u64,
+    rttvar: u64,
+    min: u64,
 }
 
 impl Rtt {
     /// Takes a sample.
     pub fn sample(&mut self, rtt: Duration) {
-        if rtt >= KERNEL_RTO {
+        let Some(rtt) = nanos(rtt) else {
             return;
-        }
+        };
         let next = match self.smoothed {
             // RFC 6298 (2.2)
             None => Smoothed {
@@ -47,24 +48,30 @@ impl Rtt {
 
     /// Smoothed round-trip time, its variation and the shortest sample.
     pub fn parts(&self) -> Option<[Duration; 3]> {
-        self.smoothed.map(|s| [s.srtt, s.rttvar, s.min])
+        let parts = self.smoothed.map(|s| [s.srtt, s.rttvar, s.min]);
+        parts.map(|parts| parts.map(Duration::from_nanos))
     }
 
     /// The same from its [`parts`](Self::parts); nothing if they are no round-trip times.
     pub fn from_parts(parts: Option<[Duration; 3]>) -> Rtt {
-        let sound = parts.filter(|parts| parts.iter().all(|part| *part <= KERNEL_RTO));
-        let smoothed = sound.map(|[srtt, rttvar, min]| Smoothed { srtt, rttvar, min });
+        let smoothed = parts.and_then(|[srtt, rttvar, min]| {
+            Some(Smoothed {
+                srtt: nanos(srtt)?,
+                rttvar: nanos(rttvar)?,
+                min: nanos(min)?,
+            })
+        });
         Rtt { smoothed }
     }
 
     /// The smoothed round-trip time, once there is a sample.
     pub fn srtt(&self) -> Option<Duration> {
-        self.smoothed.map(|s| s.srtt)
+        self.smoothed.map(|s| Duration::from_nanos(s.srtt))
     }
 
     /// The shortest sample.
     pub fn min(&self) -> Option<Duration> {
-        self.smoothed.map(|s| s.min)
+        self.smoothed.map(|s| Duration::from_nanos(s.min))
     }
 
     /// How long an answer is expected to take at most: srtt + 4 rttvar within the bounds, `initial`
@@ -72,10 +79,15 @@ impl Rtt {
     pub fn soft_timeout(&self, initial: Duration, floor: Duration, ceiling: Duration) -> Duration {
         let estimate = match self.smoothed {
             None => initial,
-            Some(Smoothed { srtt, rttvar, .. }) => srtt + rttvar * 4,
+            Some(Smoothed { srtt, rttvar, .. }) => Duration::from_nanos(srtt + rttvar * 4),
         };
         estimate.max(floor).min(ceiling)
     }
+}
+
+/// What is taken as a round-trip time.
+fn nanos(rtt: Duration) -> Option<u64> {
+    (rtt < KERNEL_RTO).then(|| u64::from(rtt.subsec_nanos()))
 }
 
 #[cfg(test)]

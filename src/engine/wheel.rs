@@ -20,6 +20,7 @@ const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
 const MASK: u64 = SLOTS as u64 - 1;
 const TICK: Duration = Duration::from_millis(1);
+const TICKS_A_SECOND: u64 = 1_000;
 /// Ticks that the levels span; a later timer is parked a slot short of it and looked at again.
 const SPAN: u64 = 1 << (BITS * LEVELS as u32);
 const LAST_SLOT: u64 = 1 << (BITS * (LEVELS as u32 - 1));
@@ -105,8 +106,7 @@ impl Wheel {
 
     /// A key whose deadline is at or before `now`, its timer stopped; `None` when there is no more.
     pub fn poll(&mut self, now: Instant) -> Option<u32> {
-        let now = (now.saturating_duration_since(self.origin).as_millis())
-            .min(u128::from(u64::MAX >> 1)) as u64;
+        let now = floor_ticks(now.saturating_duration_since(self.origin));
         loop {
             let due = self.heads[DUE as usize];
             if due != NIL {
@@ -194,11 +194,18 @@ impl Wheel {
     }
 }
 
+/// Without the division of 128 bits that as_millis() and as_nanos() come to.
+fn floor_ticks(d: Duration) -> u64 {
+    let whole = d.as_secs().saturating_mul(TICKS_A_SECOND);
+    whole
+        .saturating_add(u64::from(d.subsec_millis()))
+        .min(u64::MAX >> 1)
+}
+
 fn ceil_ticks(d: Duration) -> u64 {
-    let nanos = d.as_nanos();
-    nanos
-        .div_ceil(TICK.as_nanos())
-        .min(u128::from(u64::MAX >> 1)) as u64
+    let begun = d.subsec_nanos().div_ceil(TICK.subsec_nanos());
+    let whole = d.as_secs().saturating_mul(TICKS_A_SECOND);
+    whole.saturating_add(u64::from(begun)).min(u64::MAX >> 1)
 }
 
 fn ticks(n: u64) -> Duration {

@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use super::outcome::{self, Errno, Icmp};
 use super::sys::{self, SYSTEM};
@@ -69,7 +69,7 @@ impl Inspector {
 
     /// Starts an attempt on a socket that has none.
     pub(super) fn start(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
-        let error = match connect(stream, addr) {
+        let error = match sys::connect(stream, addr) {
             Ok(()) => return connected(stream, addr),
             Err(error) => sys::errno(&error),
         };
@@ -105,7 +105,7 @@ impl Inspector {
     }
 
     fn check_by_connect(&mut self, stream: &TcpStream, addr: SocketAddr) -> Step {
-        let error = match connect(stream, addr) {
+        let error = match sys::connect(stream, addr) {
             Ok(()) => return connected(stream, addr),
             Err(error) => sys::errno(&error),
         };
@@ -203,10 +203,6 @@ fn unreadable(error: &io::Error) -> Step {
         outcome: Outcome::Fault(outcome::local_fault(sys::errno(error))),
         reusable: false,
     }
-}
-
-fn connect(stream: &TcpStream, addr: SocketAddr) -> io::Result<()> {
-    SockRef::from(stream).connect(&SockAddr::from(addr))
 }
 
 fn connected(stream: &TcpStream, addr: SocketAddr) -> Step {

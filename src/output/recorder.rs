@@ -5,7 +5,7 @@ mod answers;
 mod suspects;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -108,8 +108,9 @@ pub struct Recorder {
     show: Show,
     clock: Clock,
     start: StartLine,
-    /// The verdicts of the hosts under way, by reason.
-    tallies: HashMap<(IpAddr, u32), Tally>,
+    /// The verdicts of the hosts under way, by reason. Looked up for each port: hashed, a single host
+    /// would cost more, and hundreds no less.
+    tallies: BTreeMap<(IpAddr, u32), Tally>,
     /// Open ports held back of hosts that seem to accept everything.
     suspects: Suspects,
     /// Open ports whose lines wait for what answers there, where that is asked.
@@ -150,7 +151,7 @@ impl Recorder {
             show,
             clock,
             start,
-            tallies: HashMap::new(),
+            tallies: BTreeMap::new(),
             suspects: Suspects::default(),
             answers: None,
         }

@@ -9,7 +9,7 @@
 use super::unix;
 use crate::net::budget::{FlowTable, Memory, SourcePorts};
 
-pub(in crate::net) use super::berkeley::{ErrorQueue, open};
+pub(in crate::net) use super::berkeley::{ErrorQueue, connect, open};
 pub(in crate::net) use super::unix::descriptor_limit;
 
 pub(in crate::net) const REUSE: bool = false;

@@ -6,7 +6,7 @@ use mio::net::TcpStream;
 
 use super::Queued;
 
-pub(in crate::net) use super::plain::open;
+pub(in crate::net) use super::plain::{connect, open};
 
 /// There is none.
 #[derive(Debug)]

@@ -8,13 +8,15 @@
 mod resources;
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::net::TcpStream;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, recvmsg, setsockopt, sockopt,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Queued, unix};
@@ -49,6 +51,17 @@ pub(in crate::net) fn open(domain: Domain) -> io::Result<Socket> {
         Err(error) if is_unknown(error) => Ok(socket),
         Err(error) => Err(error.into()),
     }
+}
+
+/// connect() with an address of its family's size: an attempt takes two of these calls, and one large
+/// enough for any family is cleared and copied each time.
+pub(in crate::net) fn connect(stream: &TcpStream, addr: SocketAddr) -> io::Result<()> {
+    let fd = stream.as_raw_fd();
+    match addr {
+        SocketAddr::V4(addr) => nix::sys::socket::connect(fd, &SockaddrIn::from(addr)),
+        SocketAddr::V6(addr) => nix::sys::socket::connect(fd, &SockaddrIn6::from(addr)),
+    }
+    .map_err(io::Error::from)
 }
 
 /// Whether a kernel, or what plays one, says so that it does not have what it is asked for.

@@ -7,6 +7,7 @@
 //! - [`REARM`]: whether a socket must be registered again after an event that meant nothing.
 //! - [`errno()`]: an I/O error's number by name.
 //! - `open`: a new non-blocking socket, with what it needs before connect().
+//! - `connect`: connect(), as the system takes it.
 //! - `ErrorQueue`: reads the ICMP messages kept for a socket, where the system keeps them.
 //! - `raise_descriptor_limit`, `descriptor_limit`, `descriptors_left`: see `net::limits`.
 //! - `free_memory`, `source_ports`, `flow_table`: see `net::budget`.
@@ -65,8 +66,8 @@ use super::outcome::{Errno, System};
 
 pub(super) use queue::Queued;
 pub(super) use this::{
-    ErrorQueue, REARM, REUSE, descriptor_limit, descriptors_left, flow_table, free_memory, open,
-    raise_descriptor_limit, source_ports,
+    ErrorQueue, REARM, REUSE, connect, descriptor_limit, descriptors_left, flow_table, free_memory,
+    open, raise_descriptor_limit, source_ports,
 };
 
 /// Whether getpeername() tells the peer of a connection that is still being made.

@@ -15,6 +15,8 @@ use socket2::{Domain, Socket};
 use super::{Queued, plain, winsock};
 use crate::net::budget::{FlowTable, Memory, SourcePorts};
 
+pub(in crate::net) use super::plain::connect;
+
 pub(in crate::net) const REUSE: bool = false;
 
 /// The system tells of a socket once; mio asks again only after a read or a write that would block, or
