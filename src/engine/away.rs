@@ -84,8 +84,11 @@ impl Scanner {
         };
         host.path.doubt(from, Moment::end_of(probe.sent.at));
         self.run_path.doubt(from, Moment::end_of(probe.sent.at));
-        host.pace
-            .on_path_found(now.saturating_duration_since(away.since), now);
+        host.pace.on_path_found(
+            now.saturating_duration_since(away.since),
+            Duration::ZERO,
+            now,
+        );
         let target = host.target.clone();
         if away.had_route && self.lost_routes == 0 {
             let after = now.saturating_duration_since(away.since);

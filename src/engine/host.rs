@@ -316,14 +316,15 @@ impl Host {
     /// The path is found again after `after`. If a table of flows on the way was full, it empties
     /// over as long a time as it was filled in; what is sent before that would take each place
     /// among lost canaries, in doubt. A short outage is worth no long wait.
-    pub fn on_path_found(&mut self, after: Duration, now: Instant) {
+    pub fn on_path_found(&mut self, after: Duration, options: &Options, now: Instant) {
         let lost_at = now.checked_sub(after).unwrap_or(now);
         let busy = lost_at.saturating_duration_since(self.busy_since);
         let hold = now + busy.min(after / HOLD_SHARE);
         let hold = if after < LONG_OUTAGE { now } else { hold };
         self.hold_until = Some(hold);
         self.busy_since = hold;
-        self.pace.on_path_found(after, hold);
+        let unnoticed = self.soft_timeout(options);
+        self.pace.on_path_found(after, unnoticed, hold);
     }
 
     /// Works out anew how often a silent port is to be tried.

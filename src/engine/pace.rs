@@ -35,8 +35,8 @@ const LIFT_AFTER: u32 = 7;
 /// Reductions in a row, to at most a third of the rate, that must leave the loss as it is before it
 /// is taken as the path's own.
 const OWN_LOSS_AFTER: u32 = 3;
-/// A path that is found again sooner than this was a full queue; one lost for longer than the other
-/// was no passing trouble of a link.
+/// A path that is found again sooner than this after its loss could be noticed was a full queue; one lost
+/// for longer than the other was no passing trouble of a link.
 const QUEUE_DRAINED: Duration = Duration::from_millis(400);
 pub const LONG_OUTAGE: Duration = Duration::from_secs(5);
 /// A found limit is never taken as lower than this, probes a second; at less than twice as much,
@@ -343,8 +343,8 @@ impl Pace {
         self.delivered = answered.max(sent * (1.0 - both.loss()));
     }
 
-    /// The path is found again, `after` so long.
-    pub fn on_path_found(&mut self, after: Duration, now: Instant) {
+    /// The path is found again, `after` so long, of which `unnoticed` passed before it could be known.
+    pub fn on_path_found(&mut self, after: Duration, unnoticed: Duration, now: Instant) {
         self.is_lost = false;
         let loss = self.batches[0].plus(self.batches[1]).loss();
         self.batches = [Batch::default(); 2];
@@ -360,7 +360,7 @@ impl Pace {
             return;
         }
         self.window.halve();
-        if after < QUEUE_DRAINED && self.limit.is_none() {
+        if after < QUEUE_DRAINED + unnoticed && self.limit.is_none() {
             // A queue had filled up, and was empty a moment after sending stopped.
             let rate = self.delivered.max(RATE_MIN);
             self.hold(

@@ -40,7 +40,7 @@ impl Scanner {
         };
         let found = host.path.on_answer(probe.sent, now, spacing);
         if let Some(after) = found {
-            host.on_path_found(after, now);
+            host.on_path_found(after, &self.options, now);
             let target = Some(host.target.clone());
             self.note(Note::PathFound { target, after });
         }
@@ -126,7 +126,8 @@ impl Scanner {
             host.path.doubt(host.begin(), Moment::end_of(now));
             host.closed_trials = Trials::default();
             host.ledger.forget_silences(host.wanted);
-            host.pace.on_path_found(Duration::from_secs(1), now);
+            host.pace
+                .on_path_found(Duration::from_secs(1), Duration::ZERO, now);
             host.pace.hold_at_delivery(now);
         }
         let target = host.target.clone();
