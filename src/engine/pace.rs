@@ -278,12 +278,14 @@ impl Pace {
             }
             return None;
         }
-        // A rate that is not used up is not what loses.
-        if judged && loss > self.own_loss + LOWER_ABOVE && sent >= 0.7 * limit.rate {
-            let delivered = answered
-                .max(sent * (1.0 - loss))
-                .max(RATE_MIN)
-                .min(limit.rate);
+        if judged && loss > self.own_loss + LOWER_ABOVE {
+            // Of a rate that is not used up it may be bursts that lose, of few ports tried again say: no
+            // sign of how much gets through.
+            let least = match sent >= 0.7 * limit.rate {
+                true => RATE_MIN,
+                false => (limit.rate / 2.0).max(RATE_MIN),
+            };
+            let delivered = answered.max(sent * (1.0 - loss)).max(least).min(limit.rate);
             let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
             let lowers = limit.lowers + 1;
             let doubt_from = limit.trials.first_sent.unwrap_or(Moment::end_of(now));
