@@ -278,13 +278,15 @@ impl Pace {
             }
             return None;
         }
-        if judged && loss > self.own_loss + LOWER_ABOVE {
-            // Of a rate that is not used up it may be bursts that lose, of few ports tried again say: no
-            // sign of how much gets through.
-            let least = match sent >= 0.7 * limit.rate {
-                true => RATE_MIN,
-                false => (limit.rate / 2.0).max(RATE_MIN),
-            };
+        // Of a rate that is not used up it may be bursts that lose, of few ports tried again say. That takes
+        // more to be believed, and is no sign of how much gets through.
+        let used = sent >= 0.7 * limit.rate;
+        let (above, least) = match used {
+            true => (LOWER_ABOVE, RATE_MIN),
+            false => (LIMIT_LOSS, (limit.rate / 2.0).max(RATE_MIN)),
+        };
+        let judged = judged && (used || limit.trials.len() >= BATCH);
+        if judged && loss > self.own_loss + above {
             let delivered = answered.max(sent * (1.0 - loss)).max(least).min(limit.rate);
             let (first_loss, first_rate) = (limit.first_loss, limit.first_rate);
             let lowers = limit.lowers + 1;
