@@ -24,10 +24,10 @@ struct Smoothed {
 }
 
 impl Rtt {
-    /// Takes a sample.
-    pub fn sample(&mut self, rtt: Duration) {
+    /// Takes a sample; whether it is the first that was taken.
+    pub fn sample(&mut self, rtt: Duration) -> bool {
         let Some(rtt) = nanos(rtt) else {
-            return;
+            return false;
         };
         let next = match self.smoothed {
             // RFC 6298 (2.2)
@@ -43,7 +43,7 @@ impl Rtt {
                 min: min.min(rtt),
             },
         };
-        self.smoothed = Some(next);
+        self.smoothed.replace(next).is_none()
     }
 
     /// Smoothed round-trip time, its variation and the shortest sample.
@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn takes_no_sample_that_may_answer_a_retransmitted_syn() {
         let mut rtt = Rtt::default();
-        rtt.sample(Duration::from_millis(1_002));
+        assert!(!rtt.sample(Duration::from_millis(1_002)));
         assert_eq!(rtt.srtt(), None);
+        assert_eq!([rtt.sample(MS), rtt.sample(MS)], [true, false]);
     }
 }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Attempts beyond those wanted after which silences that still do not count slow the host down.
 const FUTILE: u8 = 3;
 /// A host's attempts are waited for anew if they are at least one of so many of the run's.
-const SOONER_SHARE: usize = 8;
+const ANEW_SHARE: usize = 8;
 /// Answers after which the number of attempts wanted is worked out anew.
 const WANT_EVERY: u64 = 256;
 
@@ -110,12 +110,10 @@ impl Scanner {
         };
         let from_host = matches!(verdict.state(), State::Open | State::Closed);
         if from_host {
-            if self.gap_end.is_none_or(|end| probe.sent.at > end) {
-                let is_first = host.rtt.srtt().is_none();
-                host.rtt.sample(rtt);
-                if is_first {
-                    self.expect_sooner(probe.host, now);
-                }
+            // One that is too late for a sample is never the first: all attempts would be looked at again
+            // and again.
+            if self.gap_end.is_none_or(|end| probe.sent.at > end) && host.rtt.sample(rtt) {
+                self.wait_anew(probe.host, now);
             }
             let host = &mut self.hosts[probe.host as usize];
             let srtt = host.rtt.srtt().unwrap_or(rtt);
@@ -147,10 +145,10 @@ impl Scanner {
 
     /// It is known now how long an answer of the host takes: its attempts under way are waited for as
     /// long as those to come, not as long as while it was not known.
-    fn expect_sooner(&mut self, slot: u32, now: Instant) {
+    fn wait_anew(&mut self, slot: u32, now: Instant) {
         let host = &self.hosts[slot as usize];
         // All attempts are looked at: not for each of many hosts.
-        if host.live as usize * SOONER_SHARE < self.probes.len() {
+        if host.live as usize * ANEW_SHARE < self.probes.len() {
             return;
         }
         let soft = host.soft_timeout(&self.options);
