@@ -3,12 +3,11 @@
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use nishad::engine::Progress;
+use nishad::output::Clock;
 
 use super::Exit;
 
@@ -125,10 +124,7 @@ pub(crate) fn end(exit: Exit) {
 
 /// That it cannot be written is nothing to stop for.
 fn write(event: Event<'_>) {
-    let time = format!(
-        "{:.6}",
-        Timestamp::try_from(SystemTime::now()).unwrap_or_default()
-    );
+    let time = format!("{:.6}", Clock::start().started());
     if let Ok(mut line) = serde_json::to_vec(&Line { event, time }) {
         line.push(b'\n');
         let _ = io::stderr().write_all(&line);

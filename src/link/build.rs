@@ -1,5 +1,6 @@
-//! How the program is linked on Linux: without what it never reads, and with what a scan runs in one place.
-//! It works without that, so a linker that makes nothing of a script, as gold, is left alone: each is tried.
+//! What is done before the compiler: the names of services are packed, and on Linux the linker is told to
+//! leave out what the program never reads and to put what a scan runs in one place. The program works
+//! without that, so a linker that makes nothing of a script, as gold, is left alone: each is tried.
 
 use std::env;
 use std::ffi::OsString;
