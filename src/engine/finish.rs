@@ -150,7 +150,7 @@ impl Scanner {
 impl Host {
     /// How far its counts can be trusted.
     fn trust(&self, exact: bool) -> Trust {
-        let trials = self.trials(exact);
+        let trials = self.path_trials(exact);
         let knows = trials.ok > 0.0;
         let miss = match self.ledger.least_counted() {
             None if self.fate.answered => Some(0.0),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::away::Away;
 use super::canary::Canaries;
 use super::ledger::Ledger;
-use super::loss::Trials;
+use super::loss::{HostTrials, Kinds, Trials};
 use super::pace::{self, LONG_OUTAGE, Pace};
 use super::path::{Moment, Path};
 use super::rtt::Rtt;
@@ -24,10 +24,13 @@ const CANARY_MAX: Duration = Duration::from_millis(100);
 /// While it is not known what the path bears, a canary goes with each so many probes, so that few
 /// silences are in doubt when it breaks down.
 const CLOSE: u32 = 32;
+/// Probes after which that is known, unless a table of flows has filled up: then one goes with each so
+/// many. Not by time alone: the probes of a burst may meet a table that is full, and the canary after
+/// them the place that another one leaves.
+const CLOSE_UNTIL: u32 = 8_192;
+const CLOSE_LATER: u32 = 128;
 /// That is for hosts on which at least one probe in so many is met with silence.
 const CLOSE_SHARE: u32 = 8;
-/// Probes after which that is known.
-const CLOSE_UNTIL: u32 = 8_192;
 /// Ports wait at most this share of an outage after its end.
 const HOLD_SHARE: u32 = 32;
 /// With fewer silences than [`QUIET`], canaries are this many times rarer.
@@ -73,8 +76,7 @@ pub struct Host {
     /// Attempts wanted on a silent port.
     pub wanted: u8,
     /// Trials on ports found open, and on ports found closed.
-    pub open_trials: Trials,
-    pub closed_trials: Trials,
+    pub trials: HostTrials,
     /// Closed and open canaries asked at the same time, to tell one's loss from the other's.
     pub refusals: Trials,
     pub accepts: Trials,
@@ -85,6 +87,8 @@ pub struct Host {
     /// Probes sent, and those since the last canary.
     pub sent: u32,
     pub since_canary: u32,
+    /// The path was lost for as long as a table of flows takes to empty.
+    table_filled: bool,
     /// Attempts whose soft deadline passed.
     pub silences: u32,
     /// Silences looked at since the rate was last judged by them, and those of them in doubt.
@@ -155,8 +159,7 @@ impl Host {
             hold_until: None,
             busy_since: now,
             wanted: least_attempts(options),
-            open_trials: Trials::default(),
-            closed_trials: Trials::default(),
+            trials: HostTrials::default(),
             refusals: Trials::default(),
             accepts: Trials::default(),
             refusals_limited: false,
@@ -164,6 +167,7 @@ impl Host {
             last_canary: None,
             sent: 0,
             since_canary: 0,
+            table_filled: false,
             silences: 0,
             checked: 0,
             doubtful: 0,
@@ -247,9 +251,12 @@ impl Host {
         if self.path.lost_since().is_some() {
             return Some(last + self.path.pause(last, srtt));
         }
-        let early = self.sent < CLOSE_UNTIL || self.pace.is_recovering();
+        let close = match self.sent < CLOSE_UNTIL || self.table_filled {
+            true => CLOSE,
+            false => CLOSE_LATER,
+        };
         let silent = self.silences >= QUIET && self.silences >= self.sent / CLOSE_SHARE;
-        if early && silent && self.since_canary >= CLOSE && self.scarce.is_zero() {
+        if silent && self.since_canary >= close && self.scarce.is_zero() {
             return Some(last);
         }
         if self.quiet == 0 {
@@ -294,13 +301,12 @@ impl Host {
     }
 
     /// Trials that tell about the path: not refusals that the host holds back.
-    pub fn trials(&self, exact: bool) -> Trials {
-        if self.refusals_limited && exact {
-            self.closed_trials
-        } else if self.refusals_limited {
-            self.open_trials
-        } else {
-            self.open_trials.plus(self.closed_trials)
+    pub fn path_trials(&self, exact: bool) -> Trials {
+        let Kinds { open, closed } = self.trials.kinds();
+        match (self.refusals_limited, exact) {
+            (true, true) => closed,
+            (true, false) => open,
+            (false, _) => open.plus(closed),
         }
     }
 
@@ -317,12 +323,16 @@ impl Host {
     /// over as long a time as it was filled in; what is sent before that would take each place
     /// among lost canaries, in doubt. A short outage is worth no long wait.
     pub fn on_path_found(&mut self, after: Duration, options: &Options, now: Instant) {
-        let lost_at = now.checked_sub(after).unwrap_or(now);
-        let busy = lost_at.saturating_duration_since(self.busy_since);
-        let hold = now + busy.min(after / HOLD_SHARE);
-        let hold = if after < LONG_OUTAGE { now } else { hold };
+        let mut hold = now;
+        if after >= LONG_OUTAGE {
+            let lost_at = now.checked_sub(after).unwrap_or(now);
+            let busy = lost_at.saturating_duration_since(self.busy_since);
+            hold += busy.min(after / HOLD_SHARE);
+            self.busy_since = hold;
+            self.table_filled = true;
+            self.trials.on_table_emptied();
+        }
         self.hold_until = Some(hold);
-        self.busy_since = hold;
         let unnoticed = self.soft_timeout(options);
         self.pace.on_path_found(after, unnoticed, hold);
     }
@@ -332,7 +342,7 @@ impl Host {
         let trials = if self.canaries.is_empty() {
             path_trials
         } else {
-            self.trials(options.exact)
+            self.path_trials(options.exact)
         };
         let (least, most) = (least_attempts(options), most_attempts(options));
         // Where nothing ever answered, no number of attempts makes the silence mean more.

@@ -69,6 +69,85 @@ impl Trials {
     }
 }
 
+/// Canaries of a host that come back between two [marks](HostTrials::marks).
+const MARK_EVERY: u8 = 8;
+
+/// Trials on the ports of a host that answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostTrials {
+    kinds: Kinds,
+    /// As they were one and two times [`MARK_EVERY`] canaries ago, about.
+    marks: [Kinds; 2],
+    since_mark: u8,
+    /// As they were before the path was lost, while that may be a table of flows that has filled up.
+    before: Option<Kinds>,
+}
+
+/// Trials on open ports, and on closed ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kinds {
+    pub open: Trials,
+    pub closed: Trials,
+}
+
+impl From<Kinds> for HostTrials {
+    fn from(kinds: Kinds) -> HostTrials {
+        HostTrials {
+            kinds,
+            marks: [kinds; 2],
+            ..HostTrials::default()
+        }
+    }
+}
+
+impl HostTrials {
+    /// All of them.
+    pub fn kinds(&self) -> Kinds {
+        self.kinds
+    }
+
+    /// Those on open ports, or on closed ones.
+    pub fn of(&mut self, open: bool) -> &mut Trials {
+        match open {
+            true => &mut self.kinds.open,
+            false => &mut self.kinds.closed,
+        }
+    }
+
+    /// A canary came back in time.
+    pub fn on_canary(&mut self) {
+        self.since_mark += 1;
+        if self.since_mark == MARK_EVERY {
+            self.since_mark = 0;
+            self.marks = [self.kinds, self.marks[0]];
+            self.before = None;
+        }
+    }
+
+    /// How much is lost is to be found out anew: it is sent at another rate now.
+    pub fn forget(&mut self) {
+        let before = self.before.or(Some(self.marks[1]));
+        *self = HostTrials {
+            before,
+            ..HostTrials::default()
+        };
+    }
+
+    /// The path is lost.
+    pub fn on_path_lost(&mut self) {
+        self.before.get_or_insert(self.marks[1]);
+    }
+
+    /// The path is found again after an outage as long as that of a table of flows that had filled up.
+    /// While it filled, canaries took the places of others, now and then: what was lost between them
+    /// tells nothing of the loss where there is room.
+    pub fn on_table_emptied(&mut self) {
+        if let Some(before) = self.before.take() {
+            *self = HostTrials::from(before);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +176,41 @@ mod tests {
             lost: 0.0,
         };
         assert!(few.all_lost(2) > 100.0 * many.all_lost(2));
+    }
+
+    #[test]
+    fn what_was_lost_while_a_table_filled_up_is_taken_back() {
+        let mut trials = HostTrials::default();
+        let back = |trials: &mut HostTrials| {
+            trials.of(true).add(true);
+            trials.on_canary();
+        };
+        (0..40).for_each(|_| back(&mut trials));
+        trials.of(true).add(false);
+        back(&mut trials);
+        // Full: found and lost again, and taken for a limit.
+        trials.on_path_lost();
+        trials.forget();
+        trials.of(true).add(false);
+        trials.on_path_lost();
+        trials.on_table_emptied();
+        let kept = trials.kinds().open;
+        assert_eq!(kept.lost, 0.0);
+        assert!((24.0..40.0).contains(&kept.ok), "{kept:?}");
+    }
+
+    #[test]
+    fn what_was_lost_long_before_a_table_filled_up_stays() {
+        let mut trials = HostTrials::default();
+        trials.of(true).add(false);
+        trials.on_path_lost();
+        for _ in 0..40 {
+            trials.of(true).add(true);
+            trials.on_canary();
+        }
+        trials.on_path_lost();
+        trials.on_table_emptied();
+        assert_eq!(trials.kinds().open.lost, 1.0);
     }
 
     #[test]

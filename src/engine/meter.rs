@@ -11,8 +11,9 @@ pub struct Batch {
     pub ok: u32,
     /// Did not.
     pub lost: u32,
-    /// When the first of them was sent.
+    /// When the first of them was sent, and the first of the lost ones.
     pub first_sent: Option<Moment>,
+    pub first_lost: Option<Moment>,
 }
 
 impl Batch {
@@ -21,8 +22,9 @@ impl Batch {
             self.ok += 1;
         } else {
             self.lost += 1;
+            self.first_lost = earlier(self.first_lost, Some(sent));
         }
-        self.first_sent = Some(self.first_sent.map_or(sent, |first| first.min(sent)));
+        self.first_sent = earlier(self.first_sent, Some(sent));
     }
     pub fn len(&self) -> u32 {
         self.ok + self.lost
@@ -31,16 +33,17 @@ impl Batch {
         f64::from(self.lost) / f64::from(self.len().max(1))
     }
     pub fn plus(self, other: Batch) -> Batch {
-        let first_sent = match (self.first_sent, other.first_sent) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
         Batch {
             ok: self.ok + other.ok,
             lost: self.lost + other.lost,
-            first_sent,
+            first_sent: earlier(self.first_sent, other.first_sent),
+            first_lost: earlier(self.first_lost, other.first_lost),
         }
     }
+}
+
+fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// Events a second over the last one to two buckets of time.

@@ -57,8 +57,6 @@ pub struct Pace {
     limit: Option<Limit>,
     /// Whether the path is lost, as far as it was told.
     is_lost: bool,
-    /// After a lost path: the window of before, until it is reached again.
-    recover_to: Option<usize>,
     /// Probes a second that got through when the path was lost.
     delivered: f64,
     next_send: Option<Instant>,
@@ -104,7 +102,6 @@ impl Pace {
             bound,
             limit: None,
             is_lost: false,
-            recover_to: None,
             delivered: 0.0,
             next_send: None,
             sent: Meter::default(),
@@ -229,7 +226,7 @@ impl Pace {
         if delivered >= rate || rate < RATE_MIN * 2.0 {
             return None;
         }
-        let doubt_from = both.first_sent.unwrap_or(sent);
+        let doubt_from = both.first_lost.unwrap_or(sent);
         self.batches = [Batch::default(); 2];
         Some(self.hold(now, delivered, both.loss(), rate, doubt_from))
     }
@@ -341,7 +338,6 @@ impl Pace {
     /// The path is lost.
     pub fn on_path_lost(&mut self, now: Instant) {
         self.is_lost = true;
-        self.recover_to = self.recover_to.max(Some(self.window.size()));
         let (sent, answered) = (self.sent.rate(now), self.answered.rate(now));
         let both = self.batches[0].plus(self.batches[1]);
         self.delivered = answered.max(sent * (1.0 - both.loss()));
@@ -352,6 +348,7 @@ impl Pace {
         self.is_lost = false;
         let loss = self.batches[0].plus(self.batches[1]).loss();
         self.batches = [Batch::default(); 2];
+        let limit_since = self.limit.map(|limit| limit.since);
         if let Some(limit) = &mut self.limit {
             limit.trials = Batch::default();
             limit.since = now;
@@ -361,6 +358,10 @@ impl Pace {
             // A table of flows that had filled up empties as it was filled: what is sent in the
             // same way as at the start finds room.
             self.window.start_again();
+            // While it filled up, the path was found and lost again, and a limit seen in that.
+            if limit_since.is_some_and(|since| since + after + QUEUE_DRAINED >= now) {
+                self.lift();
+            }
             return;
         }
         self.window.halve();
@@ -375,12 +376,6 @@ impl Pace {
                 Moment::end_of(now),
             );
         }
-    }
-
-    /// Whether the window has not yet come back to what it was before the path was lost.
-    pub fn is_recovering(&self) -> bool {
-        self.recover_to
-            .is_some_and(|window| self.window.size() < window)
     }
 
     /// Probes a second that are allowed, if that is bounded.

@@ -176,11 +176,10 @@ impl Scanner {
             self.actions.push_back(Action::Close { id });
         }
         let host = &mut self.hosts[probe.host as usize];
-        let trials = match state {
-            State::Open => &mut host.open_trials,
-            State::Closed => &mut host.closed_trials,
-            _ => return,
-        };
+        if !matches!(state, State::Open | State::Closed) {
+            return;
+        }
+        let trials = host.trials.of(state == State::Open);
         trials.ok += 1.0;
         trials.lost += lost;
         self.run_trials.ok += 1.0;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::canary::Canaries;
 use super::host::Host;
 use super::ledger::Ledger;
-use super::loss::Trials;
+use super::loss::{HostTrials, Kinds, Trials};
 use super::rtt::Rtt;
 use super::scanner::Scanner;
 use super::{Counts, Options};
@@ -166,6 +166,7 @@ impl Scanner {
 
 impl Host {
     fn snapshot(&self) -> HostSnapshot {
+        let Kinds { open, closed } = self.trials.kinds();
         HostSnapshot {
             position: self.position,
             tried: self.ledger.tried(),
@@ -173,12 +174,7 @@ impl Host {
             counts: self.counts,
             answering: self.canaries.all().collect(),
             rtt: self.rtt.parts(),
-            trials: [
-                self.open_trials,
-                self.closed_trials,
-                self.refusals,
-                self.accepts,
-            ],
+            trials: [open, closed, self.refusals, self.accepts],
             refusals_limited: self.refusals_limited,
             answered: self.fate.answered,
             unlikely: [
@@ -208,12 +204,9 @@ impl Host {
         if !saved.trials.iter().all(sound) {
             return None;
         }
-        [
-            self.open_trials,
-            self.closed_trials,
-            self.refusals,
-            self.accepts,
-        ] = saved.trials;
+        let [open, closed, refusals, accepts] = saved.trials;
+        self.trials = HostTrials::from(Kinds { open, closed });
+        (self.refusals, self.accepts) = (refusals, accepts);
         self.refusals_limited = saved.refusals_limited;
         self.fate.answered = saved.answered;
         [

@@ -61,11 +61,7 @@ impl Scanner {
             // One that was only late is counted twice; that hides no limit, as they are asked on.
             return host.refusals.add(true);
         };
-        let trials = if open {
-            &mut host.open_trials
-        } else {
-            &mut host.closed_trials
-        };
+        let trials = host.trials.of(open);
         if probe.parked {
             if host.canaries.on_late(number) {
                 trials.lost = (trials.lost - 1.0).max(0.0);
@@ -74,6 +70,7 @@ impl Scanner {
             return host.pace.on_late(probe.sent);
         }
         host.canaries.on_result(number, true, |ok| trials.add(ok));
+        host.trials.on_canary();
         if open {
             host.accepts.add(true);
         }
@@ -90,11 +87,7 @@ impl Scanner {
             host.refusals.add(false);
             return self.check_refusals(probe.host, now);
         };
-        let trials = if open {
-            &mut host.open_trials
-        } else {
-            &mut host.closed_trials
-        };
+        let trials = host.trials.of(open);
         host.canaries.on_result(number, false, |ok| trials.add(ok));
         if open {
             host.accepts.add(false);
@@ -104,6 +97,7 @@ impl Scanner {
         }
         if host.path.on_canary_lost(probe.sent, now) {
             host.pace.on_path_lost(now);
+            host.trials.on_path_lost();
             let target = Some(host.target.clone());
             self.note(Note::PathLost { target });
         }
@@ -124,7 +118,7 @@ impl Scanner {
             // From here on only refusals tell; what was silent until now may be closed.
             host.path = Path::new();
             host.path.doubt(host.begin(), Moment::end_of(now));
-            host.closed_trials = Trials::default();
+            *host.trials.of(false) = Trials::default();
             host.ledger.forget_silences(host.wanted);
             host.pace
                 .on_path_found(Duration::from_secs(1), Duration::ZERO, now);
@@ -138,13 +132,12 @@ impl Scanner {
     /// A trial of the pace of the host and, with others, of the run.
     fn trial(&mut self, probe: &Probe, ok: bool, now: Instant) {
         let host = &mut self.hosts[probe.host as usize];
-        let own_loss = host.trials(self.options.exact).share();
+        let own_loss = host.path_trials(self.options.exact).share();
         let found = host.pace.on_trial(probe.sent, ok, own_loss, now);
         if let Some(found) = found {
             host.path.doubt(found.doubt_from, Moment::end_of(now));
             // How much is lost at another rate is to be found out anew.
-            host.open_trials = Trials::default();
-            host.closed_trials = Trials::default();
+            host.trials.forget();
             host.refusals = Trials::default();
             host.accepts = Trials::default();
         }
@@ -172,7 +165,7 @@ impl Scanner {
     /// slows the host down and forgets its silences so far.
     fn slow_heavy_loss(&mut self, slot: u32, now: Instant) -> Option<Found> {
         let host = &mut self.hosts[slot as usize];
-        let trials = host.trials(self.options.exact);
+        let trials = host.path_trials(self.options.exact);
         let heavy = trials.share() > HEAVY && trials.lost >= HEAVY_LOST;
         if !heavy || host.pace.is_limited() {
             return None;
@@ -180,8 +173,7 @@ impl Scanner {
         let slower = host.pace.slow_down(trials.share(), now)?;
         host.path.doubt(host.begin(), Moment::end_of(now));
         host.ledger.forget_silences(host.wanted);
-        host.open_trials = Trials::default();
-        host.closed_trials = Trials::default();
+        host.trials.forget();
         Some(slower)
     }
 

@@ -324,10 +324,9 @@ impl Network {
             if flows.len() >= most && !known {
                 return;
             }
-            // Answered flows leave the table with their answer, a round trip later: soon enough to ignore.
-            if kind == Port::Silent && !known {
+            if !known {
                 flows.push((through + hold, id));
-                self.flows += 1;
+                self.flows += u32::from(kind == Port::Silent);
             }
         }
         let reason = match kind {
@@ -351,6 +350,13 @@ impl Network {
         };
         let jitter = host.jitter.mul_f64(self.rng.unit());
         let back = through + host.rtt + jitter + late + host.growth.mul_f64(seconds);
+        // An answered flow leaves the table with the answer, or with what this machine says to it.
+        if let Some(flow) = self.half_open.get_mut(&addr).and_then(|flows| {
+            let mut newest_first = flows.iter_mut().rev();
+            newest_first.find(|(_, flow)| *flow == id)
+        }) {
+            flow.0 = flow.0.min(back);
+        }
         self.push(back, id, Event::Answer(reason));
     }
 }
