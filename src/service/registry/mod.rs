@@ -45,7 +45,11 @@ pub fn port(name: &str) -> Option<u16> {
 }
 
 fn find(name: &str) -> Option<u16> {
-    let letter = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.+".contains(&c);
+    // What no name has stands for two letters in LINES.
+    let letter = |c: u8| {
+        let is_one = c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.+".contains(&c);
+        is_one && PAIRS[usize::from(c)] == [0, 0]
+    };
     if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(letter) {
         return None;
     }
@@ -173,6 +177,24 @@ mod tests {
         ] {
             assert_eq!(port(unknown), None, "{unknown:?}");
         }
+    }
+
+    /// `sun_c` was sunrpc: what no name has is a pair of letters where names are packed.
+    #[test]
+    fn a_letter_that_no_name_has_makes_no_name() {
+        let letters = |c: &u8| b"_.+".contains(c) && PAIRS[usize::from(*c)] != [0, 0];
+        let unused: Vec<u8> = (0..128).filter(letters).collect();
+        assert!(!unused.is_empty(), "there is nothing to test");
+        for code in unused {
+            let mut written = String::new();
+            unpack(code, &mut written);
+            let name_of = |line: &'static str| line.split('\t').nth(1);
+            for name in TABLE.lines().filter_map(name_of).take(500) {
+                let wrong = name.replace(&written, &char::from(code).to_string());
+                assert!(wrong == name || port(&wrong).is_none(), "{wrong} is {name}");
+            }
+        }
+        assert_eq!(port("sun_c"), None);
     }
 
     #[test]
