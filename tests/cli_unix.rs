@@ -264,6 +264,35 @@ fn a_full_disk_is_loud() {
     }
 }
 
+/// The line that there was no room for was cut off in its middle.
+#[test]
+fn a_file_on_a_full_disk_has_whole_lines() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for format in ["ndjson", "csv"] {
+        let file = dir.path().join(format!("found.{format}"));
+        // The system's limit of a file's size is a full disk, as long as its signal is ignored.
+        let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+        let output = Command::new("sh")
+            .args(["-c", script, path()])
+            .args("127.0.0.1 -p 1-300 --show all -q -o".split(' '))
+            .arg(&file)
+            .output();
+        let ran = Ran::from(output.expect("the program starts"));
+        assert_eq!(ran.code, Some(1), "{format}");
+        assert!(
+            ran.err.starts_with("error: cannot write to /"),
+            "{}",
+            ran.err
+        );
+        let text = std::fs::read_to_string(&file).expect("it was made");
+        assert!(text.ends_with('\n') && text.len() > 4096, "{text}");
+        match format {
+            "ndjson" => assert!(json_lines(&text).len() > 10),
+            _ => assert!(text.lines().all(|line| line.matches(',').count() == 13)),
+        }
+    }
+}
+
 /// One output that cannot be written, or that nobody reads, takes nothing from the others.
 #[cfg(target_os = "linux")]
 #[test]
@@ -292,8 +321,10 @@ fn what_happens_to_one_output_is_nothing_to_the_others() {
 
 /// What has nowhere to go is not scanned for; the null device is somewhere.
 #[test]
-fn a_closed_standard_output_is_loud() {
-    let said = "error: cannot write to standard output: it is closed\n";
+fn a_standard_output_that_takes_nothing_is_loud() {
+    let closed = "error: cannot write to standard output: it is closed\n";
+    // Each write was reported as done.
+    let read_only = "error: cannot write to standard output: it is open for reading only\n";
     let formats = ["text", "ndjson", "csv", "list", "xml", "grepable", "html"];
     let scans = formats.map(|format| format!("127.0.0.1 -p 1-20 --format {format}"));
     let others = [
@@ -305,8 +336,10 @@ fn a_closed_standard_output_is_loud() {
     ];
     for args in others.into_iter().chain(scans.iter().map(String::as_str)) {
         let args = args.replace("-V", "--version");
-        let ran = with_streams(">&-", &args);
-        assert_eq!((ran.code, ran.err.as_str()), (Some(1), said), "{args}");
+        for (redirected, said) in [(">&-", closed), ("1</dev/null", read_only)] {
+            let ran = with_streams(redirected, &args);
+            assert_eq!((ran.code, ran.err.as_str()), (Some(1), said), "{args}");
+        }
         for open in [">/dev/null", "1<>/dev/null"] {
             let ran = with_streams(open, &args);
             assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{args}");

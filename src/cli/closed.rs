@@ -1,16 +1,19 @@
-//! Whether standard output was closed when the program was started, as by `nishad >&-`.
+//! Whether standard output can be written: not if it was closed when the program was started, as by
+//! `nishad >&-`, nor if it is there to be read from.
 //!
 //! Rust opens the null device in the place of a standard stream that is closed, so that no file or socket
 //! gets its number and, with that, what is printed. Afterwards nothing tells it from a null device that was
-//! meant, where results may well go. So it is looked at before.
+//! meant, where results may well go. So it is looked at before. And what cannot be written to because it is
+//! open for reading, Rust takes for closed: it reports each write to it as done.
 
 use std::io;
 
-/// An error if there is no standard output.
+/// An error if there is no standard output, or none to write to.
 pub(crate) fn check() -> io::Result<()> {
-    match system::was_closed() {
-        true => Err(io::Error::other("it is closed")),
-        false => Ok(()),
+    match () {
+        () if system::was_closed() => Err(io::Error::other("it is closed")),
+        () if system::is_for_reading() => Err(io::Error::other("it is open for reading only")),
+        () => Ok(()),
     }
 }
 
@@ -26,6 +29,7 @@ mod system {
     use std::os::fd::AsFd;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use nix::libc::EBADF;
 
     static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
@@ -48,11 +52,20 @@ mod system {
     pub(super) fn was_closed() -> bool {
         WAS_CLOSED.load(Ordering::Relaxed)
     }
+
+    pub(super) fn is_for_reading() -> bool {
+        let flags = fcntl(io::stdout(), FcntlArg::F_GETFL);
+        flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDONLY.bits())
+    }
 }
 
 #[cfg(not(unix))]
 mod system {
     pub(super) fn was_closed() -> bool {
+        false
+    }
+
+    pub(super) fn is_for_reading() -> bool {
         false
     }
 }

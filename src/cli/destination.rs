@@ -144,7 +144,8 @@ impl Destination {
     /// What `path` means.
     pub(crate) fn of(path: &Path) -> Destination {
         // Opened anew it would have a position of its own.
-        match path == Path::new("-") || path == Path::new("/dev/stdout") {
+        let standard = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+        match standard.iter().any(|name| path == Path::new(name)) {
             true => Destination::Standard,
             false => Destination::File(path.into()),
         }
@@ -319,6 +320,8 @@ mod tests {
                 (Format::Ndjson, standard()),
             ])
         );
+        // Closed, it would be whatever took its place.
+        assert_eq!(plain(&["/dev/fd/1"]), [(Format::Text, standard())]);
         assert!(wanted(Some("csv"), &["a.csv"]).is_ok(), "said twice");
     }
 

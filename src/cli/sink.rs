@@ -25,6 +25,8 @@ enum Out {
     Standard(Stdout),
     /// Written where it is.
     File(File),
+    /// A device, a pipe, or what stands for a descriptor, which may be a file of others.
+    Special(File),
     /// A file that gets its name at the end.
     Beside(Beside),
 }
@@ -33,7 +35,7 @@ impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Out::Standard(out) => out.write(bytes),
-            Out::File(file) => file.write(bytes),
+            Out::File(file) | Out::Special(file) => file.write(bytes),
             Out::Beside(file) => file.write(bytes),
         }
     }
@@ -41,7 +43,7 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Out::Standard(out) => out.flush(),
-            Out::File(file) => file.flush(),
+            Out::File(file) | Out::Special(file) => file.flush(),
             Out::Beside(file) => file.flush(),
         }
     }
@@ -105,7 +107,7 @@ impl Sink {
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         match self.out {
-            Out::Standard(_) | Out::File(_) => Ok(()),
+            Out::Standard(_) | Out::File(_) | Out::Special(_) => Ok(()),
             Out::Beside(file) => file.complete(),
         }
     }
@@ -146,16 +148,38 @@ impl Sink {
 
     /// Writes what is held.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let written = self
-            .out
-            .write_all(&self.buffer)
-            .and_then(|()| self.out.flush());
+        let written = match &mut self.out {
+            Out::File(file) => write_lines(file, &self.buffer, self.length),
+            out => out.write_all(&self.buffer).and_then(|()| out.flush()),
+        };
         self.length += self.buffer.len() as u64;
         self.buffer.clear();
         // One large burst must not hold its memory for the rest of the run.
         self.buffer.shrink_to(FULL);
         written
     }
+}
+
+/// Writes `lines` to `file`, which has so many bytes of this program and none behind them. If not all of them
+/// can be written, as on a full disk, the one that would be cut off is left out: another program reads whole
+/// ones.
+fn write_lines(file: &mut File, lines: &[u8], length: u64) -> io::Result<()> {
+    let mut written = 0;
+    while written < lines.len() {
+        match file.write(&lines[written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(more) => written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                let whole = lines[..written].iter().rposition(|byte| *byte == b'\n');
+                let whole = whole.map_or(0, |end| end as u64 + 1);
+                // What cannot be cut either stays as it is; the error is told.
+                let _ = file.set_len(length + whole);
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Takes lines, whole ones; [`flush`](Sink::flush) writes them, and what is more than can well be held
@@ -177,8 +201,8 @@ impl Write for Sink {
 fn file(path: &Path, how: How) -> io::Result<Out> {
     let mut options = OpenOptions::new();
     if is_special(path) {
-        // What stands for a descriptor may be a file with something in it.
-        return Ok(Out::File(options.append(true).open(path)?));
+        // There may be something in it.
+        return Ok(Out::Special(options.append(true).open(path)?));
     }
     if !how.streams {
         return Ok(Out::Beside(Beside::create(path, how.force)?));
