@@ -5,13 +5,13 @@ use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use nishad::output::escape;
 
-use super::Exit;
 use super::args::Args;
 use super::config::{self, Configured, Refused};
 use super::events;
 use super::habits;
 use super::plan::preset;
 use super::progress::say;
+use super::{Exit, all_left_out};
 
 /// What `-h` lists, by its id: what is needed often, and no more than fits on a screen.
 const OFTEN: [&str; 16] = [
@@ -33,13 +33,26 @@ const OFTEN: [&str; 16] = [
     "verbose",
 ];
 
+/// What values that begin with digits are called.
+const NUMBERS: [&str; 6] = ["N", "N/s", "DUR", "SIZE", "P", "I/N"];
+
 /// The grammar, with a short help of one screen.
 pub(crate) fn command() -> Command {
-    let command = Args::command().mut_subcommands(|sub| sub.mut_args(repeatable));
+    let mut command = Args::command().mut_subcommands(|sub| sub.mut_args(repeatable));
+    if let Some(said) = all_left_out() {
+        command = command.before_help(said);
+    }
     command.mut_args(|arg| {
         let often = OFTEN.contains(&arg.get_id().as_str());
-        repeatable(arg).hide_short_help(!often)
+        refused_by_value(repeatable(arg)).hide_short_help(!often)
     })
+}
+
+/// A number below zero is refused as the option's value, and not as an option that there is none of.
+fn refused_by_value(arg: Arg) -> Arg {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_number = names.iter().any(|name| NUMBERS.contains(&name.as_str()));
+    arg.allow_negative_numbers(is_number)
 }
 
 /// What has no value may be said twice, as in `-vv`.
@@ -160,6 +173,35 @@ mod tests {
         for id in OFTEN {
             assert!(known.get_arguments().any(|arg| arg.get_id() == id), "{id}");
         }
+    }
+
+    /// It said that there is no option -5, and how to scan a host of that name.
+    #[test]
+    fn a_negative_number_is_told_with_its_option() {
+        let words =
+            |line: &str| command().try_get_matches_from(line.split(' ').collect::<Vec<_>>());
+        for option in [
+            "--seed",
+            "--rate",
+            "-t",
+            "--miss",
+            "--max-memory",
+            "--shard",
+            "--top-ports",
+        ] {
+            let error = words(&format!("nishad {option} -5 h")).expect_err("negative");
+            assert_eq!(error.kind(), ErrorKind::ValueValidation, "{option}");
+            let said = error.to_string();
+            assert!(
+                said.starts_with("error: invalid value '-5' for '"),
+                "{said}"
+            );
+        }
+        assert!(words("nishad -4 -p -5 --seed 5 h").is_ok());
+        assert!(
+            words("nishad -o -4 h").is_err(),
+            "no file of that name is made"
+        );
     }
 
     #[test]

@@ -36,6 +36,17 @@ pub(crate) fn left_out(what: &str) -> String {
     format!("{what}: this program was built small, without the feature `full`")
 }
 
+/// What `--help` says of all that is left out, if anything is.
+pub(crate) fn all_left_out() -> Option<String> {
+    let full = (!cfg!(feature = "full")).then_some(
+        "report, completions, man, --config, --baseline, --expect, --junit, --sarif, and formats other \
+         than text, ndjson, csv and list",
+    );
+    let services = (!cfg!(feature = "services")).then_some("--services");
+    let all: Vec<&str> = [full, services].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| format!("Built small, without {}.", all.join("; ")))
+}
+
 /// How the program ends; `--help` and the README tell what the codes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
