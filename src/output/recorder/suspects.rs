@@ -113,3 +113,103 @@ fn may_accept_all(tally: &Tally) -> bool {
     let open = of(true);
     open > AT_ONCE && of(false) < open / OTHERWISE
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::{BulkReport, Note, Reason, Report, Trust};
+    use crate::output::Show;
+    use crate::output::made::{counts, host, port, recorder, target, verdict};
+    use crate::output::ndjson::Line;
+    use crate::service::Service;
+
+    /// The ports told, and those that were counted only.
+    #[derive(Default)]
+    struct Told(Vec<u16>, Option<u64>);
+
+    impl Told {
+        fn take(&mut self, record: &Record<'_>) -> io::Result<()> {
+            match record {
+                Record::Line(Line::Port(line)) if line.state == State::Open => {
+                    assert_eq!(self.1, None, "a port behind its host");
+                    self.0.push(line.port);
+                }
+                Record::Line(Line::Host(line)) => self.1 = Some(line.open_not_listed),
+                _ => {}
+            }
+            Ok(())
+        }
+    }
+
+    proptest! {
+        /// In whatever order a host answers, its services are found and the run is saved and gone on with,
+        /// each open port has one line, or is counted where all are open.
+        #[test]
+        fn no_open_port_is_lost_or_told_twice(
+            steps in prop::collection::vec(0..20u8, 0..150),
+            accepts_all in any::<bool>(),
+            services in any::<bool>(),
+        ) {
+            let fresh = || {
+                let mut recorder = recorder(Show::default());
+                if services {
+                    recorder.expect_services();
+                }
+                recorder
+            };
+            let (mut now, mut told) = (fresh(), Told::default());
+            let (mut open, mut unanswered) = (Vec::new(), Vec::new());
+            let whose = target(None);
+            for (number, step) in (1..).zip(steps) {
+                let report = match step {
+                    0 => port(None, number, Reason::ConnRefused),
+                    1 => Report::Bulk(BulkReport {
+                        target: whose.clone(),
+                        verdict: verdict(Reason::NoResponse),
+                        ports: (1000..1003).collect(),
+                    }),
+                    2 if accepts_all => Report::Note(Note::AcceptsAll {
+                        target: whose.clone(),
+                        ports: 32,
+                    }),
+                    3 => {
+                        let saved = serde_json::to_string(&now.pending()).expect("JSON");
+                        now = fresh();
+                        now.take_up(&serde_json::from_str(&saved).expect("the same again"));
+                        continue;
+                    }
+                    4..8 if !unanswered.is_empty() => {
+                        let port = unanswered.swap_remove(usize::from(step) % unanswered.len());
+                        let found = Arc::new(Service::default());
+                        now.service(&whose, port, &found, &mut |r| told.take(r)).expect("told");
+                        continue;
+                    }
+                    _ => {
+                        open.push(number);
+                        unanswered.extend(services.then_some(number));
+                        port(None, number, Reason::SynAck)
+                    }
+                };
+                now.report(&report, &mut |r| told.take(r)).expect("told");
+            }
+            let trust = Trust { accepts_all: accepts_all.into(), ..Trust::default() };
+            let all = counts(open.len() as u64, 0, 0, 0);
+            now.report(&host(None, all, trust), &mut |r| told.take(r)).expect("told");
+            for port in unanswered {
+                let found = Arc::new(Service::default());
+                now.service(&whose, port, &found, &mut |r| told.take(r)).expect("told");
+            }
+            let Told(mut told, counted) = told;
+            let counted = counted.expect("the host has its line");
+            told.sort_unstable();
+            prop_assert!(told.iter().all(|port| open.binary_search(port).is_ok()));
+            prop_assert!(told.windows(2).all(|two| two[0] != two[1]), "{told:?}");
+            prop_assert_eq!(told.len() as u64 + counted, open.len() as u64);
+            prop_assert!(accepts_all || counted == 0);
+        }
+    }
+}
