@@ -43,8 +43,8 @@ pub(crate) fn all_left_out() -> Option<String> {
          than text, ndjson, csv and list",
     );
     let services = (!cfg!(feature = "services")).then_some("--services");
-    let all: Vec<&str> = [full, services].into_iter().flatten().collect();
-    (!all.is_empty()).then(|| format!("Built small, without {}.", all.join("; ")))
+    let all: Vec<&str> = [services, full].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| format!("Built small, without {}.", all.join(", ")))
 }
 
 /// How the program ends; `--help` and the README tell what the codes mean.
