@@ -2,7 +2,7 @@
 //! there finds all of it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use nishad::output::escape;
@@ -37,11 +37,7 @@ impl Beside {
         let there = place.metadata().ok().map(|there| there.permissions());
         let body = match unnamed::create(folder(&place)) {
             Ok(file) => Body::Unnamed(file),
-            // Opened here: with the permissions of any new file, and errors without a name that nobody
-            // asked for.
-            Err(_) => Body::Named(named(&place, |path| {
-                File::options().write(true).create_new(true).open(path)
-            })?),
+            Err(_) => Body::Named(named(&place, create_new)?),
         };
         if let Some(there) = there {
             // As open to others as what it replaces; where that cannot be, it is no less so.
@@ -59,9 +55,10 @@ impl Beside {
         body.as_file().sync_data()?;
         let path = match body {
             Body::Named(file) => file.into_temp_path(),
-            Body::Unnamed(file) => {
-                named(&place, |path| unnamed::link(&file, path))?.into_temp_path()
-            }
+            Body::Unnamed(mut file) => match named(&place, |path| unnamed::link(&file, path)) {
+                Ok(linked) => linked.into_temp_path(),
+                Err(_) => copied(&mut file, &place)?.into_temp_path(),
+            },
         };
         let named = match force {
             true => path.persist(&place),
@@ -93,6 +90,23 @@ fn named<F>(
     let mut builder = Builder::new();
     builder.prefix(".nishad-").suffix(".part");
     builder.make_in(folder(place), make)
+}
+
+/// A copy of `file` beside `place`, where a file system makes files without a name and gives them none.
+fn copied(file: &mut File, place: &Path) -> io::Result<NamedTempFile> {
+    let mut copy = named(place, create_new)?;
+    let _ = copy
+        .as_file()
+        .set_permissions(file.metadata()?.permissions());
+    file.rewind()?;
+    io::copy(file, copy.as_file_mut())?;
+    copy.as_file().sync_data()?;
+    Ok(copy)
+}
+
+/// With the permissions of any new file, and errors without a name that nobody asked for.
+fn create_new(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).open(path)
 }
 
 /// What is complete is not thrown away.
@@ -143,7 +157,8 @@ mod unnamed {
     /// given a name.
     pub(super) fn create(folder: &Path) -> io::Result<File> {
         let mut options = File::options();
-        let file = options.write(true).custom_flags(O_TMPFILE).open(folder)?;
+        options.read(true).write(true);
+        let file = options.custom_flags(O_TMPFILE).open(folder)?;
         // Without /proc there is nothing to make a name for.
         through_proc(&file).symlink_metadata()?;
         Ok(file)
@@ -178,5 +193,43 @@ mod unnamed {
 
     pub(super) fn link(_file: &File, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use nix::libc::{O_EXCL, O_TMPFILE};
+
+    use super::*;
+
+    /// All results were lost at the end of the run.
+    #[test]
+    fn a_file_that_cannot_be_given_a_name_is_copied() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let place = dir.path().join("found");
+        // Exclusive, it never gets a name, open(2).
+        let mut options = File::options();
+        options
+            .read(true)
+            .write(true)
+            .custom_flags(O_TMPFILE | O_EXCL);
+        let Ok(file) = options.open(dir.path()) else {
+            println!("skipped: this file system has no files without a name");
+            return;
+        };
+        let body = Body::Unnamed(file);
+        let mut beside = Beside {
+            body,
+            place,
+            force: false,
+        };
+        beside.write_all(b"whole").expect("there is room");
+        let place = beside.place.clone();
+        beside.complete().expect("it is copied");
+        assert_eq!(std::fs::read(place).expect("there"), b"whole");
+        let names = std::fs::read_dir(dir.path()).expect("there").count();
+        assert_eq!(names, 1, "nothing else is left");
     }
 }

@@ -127,7 +127,27 @@ pub(super) fn ctime(time: Timestamp, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A library that reads more kinds of times reads these alike, days of each month and all.
+        #[test]
+        fn times_are_read_as_a_library_reads_them(
+            text in "([0-9]{4}|[-+]00[0-9]{3}[1-9])-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,10})?([Zz]|[-+](0[0-9]|1[0-9]|2[0-3]):[0-6][0-9])"
+        ) {
+            prop_assert_eq!(read(&text), text.parse::<Timestamp>().ok());
+        }
+
+        /// Nothing ends the program.
+        #[test]
+        fn any_text_is_read_or_is_not(text in "[-+0-9TtZz:. ]{0,40}|.{0,40}") {
+            if let Some(time) = read(&text) {
+                prop_assert_eq!(read(&time.to_string()), Some(time));
+            }
+        }
+    }
 
     #[test]
     fn what_is_written_is_read() {

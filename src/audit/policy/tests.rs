@@ -272,12 +272,14 @@ proptest! {
     /// Networks and ranges that overlap in any way are found by what is in them.
     #[test]
     fn networks_are_looked_up_as_they_are_read(
-        ranges in prop::collection::vec((any::<u8>(), any::<u8>(), 0..3usize), 0..40),
+        ranges in prop::collection::vec((any::<u8>(), any::<u8>(), 0..5usize), 0..40),
         asked in prop::collection::vec(any::<u8>(), 1..20),
     ) {
         let hosts = ranges.iter().map(|(a, b, kind)| match kind {
             0 => format!("\"10.0.0.{}-{}\"", a.min(b), a.max(b)),
             1 => format!("\"10.0.0.{a}/{}\"", 20 + b % 13),
+            2 => format!("\"::{a:x}/{}\"", 117 + b % 12),
+            3 => format!("\"::ffff:10.0.0.{a}/{}\"", 117 + b % 12),
             _ => format!("\"10.0.{}-{}.{a}\"", b % 4, b % 4 + 2),
         });
         let rules = hosts.map(|host| format!("[[rule]]\nhosts = {host}\nallowed = 1\n"));
