@@ -268,24 +268,36 @@ fn a_full_disk_is_loud() {
 #[test]
 fn a_file_on_a_full_disk_has_whole_lines() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    for format in ["ndjson", "csv"] {
-        let file = dir.path().join(format!("found.{format}"));
+    let file = dir.path().join("found");
+    for (format, to) in [
+        ("ndjson", "-o"),
+        ("csv", "-o"),
+        ("ndjson", ">"),
+        ("csv", ">>"),
+    ] {
         // The system's limit of a file's size is a full disk, as long as its signal is ignored.
-        let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+        let to = match to {
+            "-o" => format!("-o {format}:{}", file.display()),
+            to => format!("--format {format} {to} {}", file.display()),
+        };
         let output = Command::new("sh")
-            .args(["-c", script, path()])
-            .args("127.0.0.1 -p 1-300 --show all -q -o".split(' '))
-            .arg(&file)
+            .args([
+                "-c",
+                &format!("trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\" {to}"),
+            ])
+            .arg(path())
+            .args("127.0.0.1 -p 1-300 --show all -q".split(' '))
             .output();
         let ran = Ran::from(output.expect("the program starts"));
-        assert_eq!(ran.code, Some(1), "{format}");
+        assert_eq!(ran.code, Some(1), "{to}");
         assert!(
-            ran.err.starts_with("error: cannot write to /"),
+            ran.err.starts_with("error: cannot write to "),
             "{}",
             ran.err
         );
         let text = std::fs::read_to_string(&file).expect("it was made");
-        assert!(text.ends_with('\n') && text.len() > 4096, "{text}");
+        std::fs::remove_file(&file).expect("it is there");
+        assert!(text.ends_with('\n') && text.len() > 4096, "{to}: {text}");
         match format {
             "ndjson" => assert!(json_lines(&text).len() > 10),
             _ => assert!(text.lines().all(|line| line.matches(',').count() == 13)),

@@ -2,6 +2,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Seek, SeekFrom, Stdout, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::beside::Beside;
@@ -25,8 +27,6 @@ enum Out {
     Standard(Stdout),
     /// Written where it is.
     File(File),
-    /// A device, a pipe, or what stands for a descriptor, which may be a file of others.
-    Special(File),
     /// A file that gets its name at the end.
     Beside(Beside),
 }
@@ -35,7 +35,7 @@ impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Out::Standard(out) => out.write(bytes),
-            Out::File(file) | Out::Special(file) => file.write(bytes),
+            Out::File(file) => file.write(bytes),
             Out::Beside(file) => file.write(bytes),
         }
     }
@@ -43,7 +43,7 @@ impl Write for Out {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Out::Standard(out) => out.flush(),
-            Out::File(file) | Out::Special(file) => file.flush(),
+            Out::File(file) => file.flush(),
             Out::Beside(file) => file.flush(),
         }
     }
@@ -64,9 +64,10 @@ impl Sink {
         Ok(match to {
             Destination::Standard => {
                 closed::check()?;
+                let out = redirected().map_or_else(|| Out::Standard(io::stdout()), Out::File);
                 Sink {
                     terminal: io::stdout().is_terminal(),
-                    ..Sink::new(Out::Standard(io::stdout()), to)
+                    ..Sink::new(out, to)
                 }
             }
             Destination::File(path) => Sink::new(file(path, how)?, to),
@@ -107,7 +108,7 @@ impl Sink {
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
         match self.out {
-            Out::Standard(_) | Out::File(_) | Out::Special(_) => Ok(()),
+            Out::Standard(_) | Out::File(_) => Ok(()),
             Out::Beside(file) => file.complete(),
         }
     }
@@ -149,7 +150,7 @@ impl Sink {
     /// Writes what is held.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let written = match &mut self.out {
-            Out::File(file) => write_lines(file, &self.buffer, self.length),
+            Out::File(file) => write_lines(file, &self.buffer),
             out => out.write_all(&self.buffer).and_then(|()| out.flush()),
         };
         self.length += self.buffer.len() as u64;
@@ -160,10 +161,22 @@ impl Sink {
     }
 }
 
-/// Writes `lines` to `file`, which has so many bytes of this program and none behind them. If not all of them
-/// can be written, as on a full disk, the one that would be cut off is left out: another program reads whole
-/// ones.
-fn write_lines(file: &mut File, lines: &[u8], length: u64) -> io::Result<()> {
+/// The file that standard output is, if it is one.
+#[cfg(unix)]
+fn redirected() -> Option<File> {
+    let copied = io::stdout().as_fd().try_clone_to_owned();
+    let file = File::from(copied.ok()?);
+    file.metadata().is_ok_and(|it| it.is_file()).then_some(file)
+}
+
+#[cfg(not(unix))]
+fn redirected() -> Option<File> {
+    None
+}
+
+/// Writes `lines` to `file`. If not all of them can be written, as on a full disk, the one that would be cut
+/// off is left out: other programs read whole ones.
+fn write_lines(file: &mut File, lines: &[u8]) -> io::Result<()> {
     let mut written = 0;
     while written < lines.len() {
         match file.write(&lines[written..]) {
@@ -171,15 +184,26 @@ fn write_lines(file: &mut File, lines: &[u8], length: u64) -> io::Result<()> {
             Ok(more) => written += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
-                let whole = lines[..written].iter().rposition(|byte| *byte == b'\n');
-                let whole = whole.map_or(0, |end| end as u64 + 1);
-                // What cannot be cut either stays as it is; the error is told.
-                let _ = file.set_len(length + whole);
+                let part = lines[..written]
+                    .iter()
+                    .rev()
+                    .take_while(|byte| **byte != b'\n');
+                // What cannot be cut stays as it is; the error is told.
+                let _ = cut(file, part.count() as u64);
                 return Err(error);
             }
         }
     }
     Ok(())
+}
+
+/// Takes the last bytes from a file, if they are at its end.
+fn cut(file: &mut File, bytes: u64) -> io::Result<()> {
+    let (there, end) = (file.metadata()?, file.stream_position()?);
+    match there.is_file() && there.len() == end && bytes > 0 {
+        true => file.set_len(end.saturating_sub(bytes)),
+        false => Ok(()),
+    }
 }
 
 /// Takes lines, whole ones; [`flush`](Sink::flush) writes them, and what is more than can well be held
@@ -201,8 +225,8 @@ impl Write for Sink {
 fn file(path: &Path, how: How) -> io::Result<Out> {
     let mut options = OpenOptions::new();
     if is_special(path) {
-        // There may be something in it.
-        return Ok(Out::Special(options.append(true).open(path)?));
+        // What stands for a descriptor may be a file with something in it.
+        return Ok(Out::File(options.append(true).open(path)?));
     }
     if !how.streams {
         return Ok(Out::Beside(Beside::create(path, how.force)?));
