@@ -219,7 +219,9 @@ pub(crate) fn is_special(path: &Path) -> bool {
     let is_other = |there: Metadata| !there.is_file() && !there.is_dir();
     // What stands for a descriptor is whatever that is of.
     let device = cfg!(windows) && is_dos_device(path);
-    device || path.starts_with("/dev") || path.metadata().is_ok_and(is_other)
+    // Linux has ordinary files in memory there.
+    let devices = path.starts_with("/dev") && !path.starts_with("/dev/shm");
+    device || devices || path.metadata().is_ok_and(is_other)
 }
 
 /// Whether Windows has a device by this name, in any folder and with any ending ("Naming Files, Paths,
@@ -267,6 +269,18 @@ mod tests {
         let wanted = args.wanted().map_err(|error| error.to_string())?;
         let pairs = wanted.into_iter().map(|one| (one.format, one.to.name()));
         Ok(pairs.collect())
+    }
+
+    /// Nothing could be made there, and what was there was appended to without --force.
+    #[test]
+    fn files_in_memory_are_files() {
+        for (path, special) in [
+            ("/dev/shm/nishad-none.ndjson", false),
+            ("/dev/nul", true),
+            ("/dev/fd/3", true),
+        ] {
+            assert_eq!(is_special(Path::new(path)), special, "{path}");
+        }
     }
 
     #[test]
