@@ -89,15 +89,20 @@ impl Path {
     /// A probe sent at `sent` was answered. Remembers no more than one such moment a `spacing`.
     /// Returns how long the path had been lost, if this finds it again.
     pub fn on_answer(&mut self, sent: Moment, now: Instant, spacing: Duration) -> Option<Duration> {
-        if self
-            .goods
-            .back()
-            .is_none_or(|last| sent.at >= last.at + spacing)
+        // Answers overtake each other: it may belong before others.
+        let mut place = self.goods.len();
+        while place > 0 && self.goods[place - 1] > sent {
+            place -= 1;
+        }
+        let before = place.checked_sub(1).map(|before| self.goods[before].at);
+        let after = self.goods.get(place).map(|after| after.at);
+        if before.is_none_or(|before| sent.at >= before + spacing)
+            && after.is_none_or(|after| after >= sent.at + spacing)
         {
-            if self.goods.len() == GOODS {
+            self.goods.insert(place, sent);
+            if self.goods.len() > GOODS {
                 self.goods.pop_front();
             }
-            self.goods.push_back(sent);
         }
         self.last_good = self.last_good.max(Some(sent));
         let doubt = self.open_doubt?;
@@ -236,6 +241,19 @@ mod tests {
         assert_eq!(path.believes(moment(t + 15 * MS)), Belief::No);
         assert_eq!(path.believes(moment(t + 25 * MS)), Belief::No);
         assert_eq!(path.believes(moment(t + 35 * MS)), Belief::Yes);
+    }
+
+    #[test]
+    fn an_answer_that_others_have_overtaken_shows_the_path_alive_too() {
+        let t = Instant::now();
+        let mut path = Path::new();
+        for ms in [0, 10, 40, 20] {
+            path.on_answer(moment(t + ms * MS), t + 50 * MS, Duration::ZERO);
+        }
+        assert!(!path.on_canary_lost(moment(t + 30 * MS), t + 60 * MS));
+        assert_eq!(path.believes(moment(t + 15 * MS)), Belief::Yes);
+        assert_eq!(path.believes(moment(t + 25 * MS)), Belief::No);
+        assert_eq!(path.believes(moment(t + 35 * MS)), Belief::No);
     }
 
     #[test]
