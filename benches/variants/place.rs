@@ -10,7 +10,14 @@ use crate::loopback::{self, Listeners};
 use crate::model::{Port, World, ms};
 use crate::networks;
 
-pub const NAMES: [&str; 5] = ["loopback-closed", "loopback-mixed", "lan", "20ms", "silent"];
+pub const NAMES: [&str; 6] = [
+    "loopback-closed",
+    "loopback-mixed",
+    "lan",
+    "20ms",
+    "far",
+    "silent",
+];
 
 const LISTENERS: usize = 40;
 /// The host of every simulated network.
@@ -59,6 +66,10 @@ impl Place {
             "20ms" => {
                 let net = networks::lan("20ms", u16::MAX, 18, ms(20), ms(1));
                 (u16::MAX, 50, world(net))
+            }
+            "far" => {
+                let net = networks::lan("far", u16::MAX, 18, ms(40), ms(1));
+                (u16::MAX, 25, world(net))
             }
             "silent" => (2_000, 2, world(networks::drop("silent", u16::MAX, 0, 0.0))),
             _ => {
