@@ -9,6 +9,11 @@ use std::time::Duration;
 /// After this an answer may be one to the kernel's retransmitted SYN (initial RTO, RFC 6298 §2).
 const KERNEL_RTO: Duration = Duration::from_secs(1);
 
+/// The least that an answer is waited for beyond the smoothed round-trip time: RFC 6298's G, for what clocks
+/// do not tell. A turn of this machine's loop takes some ms, and so does one of a busy router or host; the
+/// answers of even round trips, which those hold up, were taken for lost all at once.
+const GRANULARITY: u64 = 10_000_000;
+
 /// Smoothed round-trip time of a path.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rtt {
@@ -74,12 +79,14 @@ impl Rtt {
         self.smoothed.map(|s| Duration::from_nanos(s.min))
     }
 
-    /// How long an answer is expected to take at most: srtt + 4 rttvar within the bounds, `initial`
+    /// How long an answer is expected to take at most: srtt + max(G, 4 rttvar) within the bounds, `initial`
     /// while there is no sample.
     pub fn soft_timeout(&self, initial: Duration, floor: Duration, ceiling: Duration) -> Duration {
         let estimate = match self.smoothed {
             None => initial,
-            Some(Smoothed { srtt, rttvar, .. }) => Duration::from_nanos(srtt + rttvar * 4),
+            Some(Smoothed { srtt, rttvar, .. }) => {
+                Duration::from_nanos(srtt + GRANULARITY.max(rttvar * 4))
+            }
         };
         estimate.max(floor).min(ceiling)
     }
