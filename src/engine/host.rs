@@ -30,7 +30,7 @@ const CLOSE: u32 = 32;
 const CLOSE_UNTIL: u32 = 8_192;
 const CLOSE_LATER: u32 = 128;
 /// That is for hosts on which at least one probe in so many is met with silence.
-const CLOSE_SHARE: u32 = 8;
+const CLOSE_SHARE: u64 = 8;
 /// Ports wait at most this share of an outage after its end.
 const HOLD_SHARE: u32 = 32;
 /// With fewer silences than [`QUIET`], canaries are this many times rarer.
@@ -255,7 +255,9 @@ impl Host {
             true => CLOSE,
             false => CLOSE_LATER,
         };
-        let silent = self.silences >= QUIET && self.silences >= self.sent / CLOSE_SHARE;
+        // Not of all that was sent: a burst is not known to be met with silence before it is over.
+        let known = u64::from(self.silences) + self.counts.total();
+        let silent = self.silences >= QUIET && u64::from(self.silences) >= known / CLOSE_SHARE;
         if silent && self.since_canary >= close && self.scarce.is_zero() {
             return Some(last);
         }

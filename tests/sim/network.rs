@@ -166,6 +166,9 @@ pub struct Network {
     pub shortages: Vec<Shortage>,
     /// From second to second, this machine has no route to these hosts, to any if there are none.
     pub gone: Vec<(f64, f64, Vec<IpAddr>)>,
+    /// This machine is busy with other things: one turn of the loop in twenty is some 2 to 30 ms late, each
+    /// other one up to 2 ms.
+    pub busy: bool,
     pub rng: Rng,
     origin: Instant,
     /// What comes back, by time.
@@ -190,6 +193,7 @@ impl Network {
             link: None,
             shortages: Vec::new(),
             gone: Vec::new(),
+            busy: false,
             rng: Rng(seed),
             origin,
             pending: BinaryHeap::new(),
@@ -231,6 +235,15 @@ impl Network {
         let at = at.as_secs_f64();
         self.gone.iter().any(|(from, to, hosts)| {
             (*from..*to).contains(&at) && (hosts.is_empty() || hosts.contains(&addr))
+        })
+    }
+
+    /// How late the next turn of the loop is.
+    pub fn lateness(&mut self) -> Duration {
+        Duration::from_micros(match self.busy {
+            false => 0,
+            true if self.rng.below(20) == 0 => 2_000 + self.rng.below(28_000),
+            true => self.rng.below(2_000),
         })
     }
 

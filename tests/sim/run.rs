@@ -258,7 +258,7 @@ fn play(
                 world.scanner
             )
         });
-        now = now.max(next);
+        now = now.max(next) + network.lateness();
         assert!(
             now - origin < HUNG,
             "the scan hangs: {:?}, last notes {:?}",
