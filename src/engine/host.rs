@@ -375,9 +375,11 @@ impl Host {
     /// Whether every unlikely port, and enough of them, is open.
     pub fn accepts_all(&self) -> bool {
         // A quarter may be lost on the way, for now; none may stay silent in the end.
-        self.unlikely_open >= ACCEPTS_ALL
-            && self.unlikely_other == 0
-            && self.unlikely_silent <= self.unlikely_open / 4
+        let few_silent = match self.ledger.is_settled() {
+            true => self.ledger.silent() == 0,
+            false => self.unlikely_silent <= self.unlikely_open / 4,
+        };
+        self.unlikely_open >= ACCEPTS_ALL && self.unlikely_other == 0 && few_silent
     }
 }
 

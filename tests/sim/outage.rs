@@ -230,3 +230,17 @@ fn a_round_trip_that_ended_while_nobody_looked_is_not_measured() {
     }
     assert_eq!(srtt, Some(None));
 }
+
+/// A tenth of a second without answers, and a third of the ports was held against it.
+#[test]
+fn a_host_that_accepts_everything_is_called_so_though_the_path_was_dead_for_a_moment() {
+    let origin = Instant::now();
+    let mut network = Network::new(origin, 3);
+    let mut model = HostModel::new(5 * MS, Port::Open);
+    model.dead = vec![(0.0051, 0.12)];
+    network.hosts.insert(addr(0), model);
+    let space = space(1, ports(2_000), 5);
+    let out = run(space, Options::default(), &mut network, origin, None);
+    assert!(out.attempts > 2_500, "{} attempts", out.attempts);
+    assert!(out.hosts[0].trust.accepts_all >= 1_000);
+}
