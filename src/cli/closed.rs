@@ -10,11 +10,13 @@ use std::io;
 
 /// An error if there is no standard output, or none to write to.
 pub(crate) fn check() -> io::Result<()> {
-    match () {
-        () if system::was_closed() => Err(io::Error::other("it is closed")),
-        () if system::is_for_reading() => Err(io::Error::other("it is open for reading only")),
-        () => Ok(()),
+    if system::was_closed() {
+        return Err(io::Error::other("it is closed"));
     }
+    if system::is_for_reading() {
+        return Err(io::Error::other("it is open for reading only"));
+    }
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -118,6 +118,16 @@ mod tests {
         );
     }
 
+    /// All that was under way was taken for lost where somebody was late by 5 ms.
+    #[test]
+    fn even_round_trips_leave_room_for_who_is_busy() {
+        let mut rtt = Rtt::default();
+        (0..100).for_each(|_| {
+            rtt.sample(40 * MS);
+        });
+        assert_eq!(rtt.soft_timeout(400 * MS, 20 * MS, 1000 * MS), 50 * MS);
+    }
+
     #[test]
     fn stays_within_floor_and_ceiling() {
         let mut rtt = Rtt::default();

@@ -73,6 +73,11 @@ fn scan_in(
     (out, model)
 }
 
+/// It took less than `most`.
+fn assert_within(out: &Run, most: Duration, seed: u64) {
+    assert!(out.elapsed < most, "seed {seed}: {:?}", out.elapsed);
+}
+
 /// Every open port is found and none is invented.
 fn assert_open(out: &Run, model: &HostModel, seed: u64) {
     for ((_, port), verdict) in &out.verdicts {
@@ -107,7 +112,7 @@ fn a_host_that_refuses_is_scanned_in_little_more_than_its_round_trips() {
         );
         assert_open(&out, &model, seed);
         assert_eq!(counts(&out, State::Closed), 20_000 - 18);
-        assert!(out.elapsed < seconds(1.0), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(1.0), seed);
     }
 }
 
@@ -122,7 +127,7 @@ fn a_default_drop_firewall_costs_little_more_than_one_timeout() {
             None,
         );
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(2.5), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(2.5), seed);
         assert!(
             out.hosts[0].trust.miss.is_some_and(|miss| miss <= 1e-3),
             "{:?}",
@@ -153,7 +158,7 @@ fn loss_behind_a_firewall_is_met_with_more_attempts() {
         model.loss = 0.03;
         let (out, model) = scan_one(model, 5_000, Options::default(), seed, None);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(3.5), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(3.5), seed);
     }
 }
 
@@ -165,7 +170,7 @@ fn loss_on_the_way_to_closed_ports_costs_no_timeouts() {
         let (out, model) = scan_one(model, 10_000, Options::default(), seed, None);
         assert_open(&out, &model, seed);
         assert_eq!(counts(&out, State::Closed), 10_000 - 162, "seed {seed}");
-        assert!(out.elapsed < seconds(3.0), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(3.0), seed);
     }
 }
 
@@ -182,7 +187,7 @@ fn rejections_that_are_rationed_do_not_slow_the_scan() {
         model.icmp_limit = Some(Bucket::new(200.0, 50.0));
         let (out, model) = scan_one(model, 5_000, Options::default(), seed, None);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(3.0), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(3.0), seed);
     }
 }
 
@@ -203,7 +208,7 @@ fn rationed_refusals_are_told_from_a_slow_path_by_the_open_ports() {
             last.is_some_and(|at| at < seconds(2.0)),
             "seed {seed}: last open at {last:?}"
         );
-        assert!(out.elapsed < seconds(5.0), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(5.0), seed);
         assert!(out.hosts[0].trust.refusals_limited);
     }
 }
@@ -231,11 +236,7 @@ fn exact_tells_closed_from_filtered_at_the_rate_of_the_refusals() {
                 );
             }
         }
-        assert!(
-            out.elapsed < seconds(27.5),
-            "seed {seed}: {:?}",
-            out.elapsed
-        );
+        assert_within(&out, seconds(27.5), seed);
     }
 }
 
@@ -251,7 +252,7 @@ fn late_answers_count_until_the_timeout() {
         }
         let (out, model) = scan_one(model, 2_000, Options::default(), seed, None);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(1.5), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(1.5), seed);
     }
 }
 
@@ -263,11 +264,7 @@ fn a_router_that_passes_so_many_syns_a_second_is_filled_and_no_port_lost() {
         let (out, model) = scan_one(model, 8_000, Options::default(), seed, None);
         assert_open(&out, &model, seed);
         assert_eq!(counts(&out, State::Closed), 8_000 - 122, "seed {seed}");
-        assert!(
-            out.elapsed < seconds(11.5),
-            "seed {seed}: {:?}",
-            out.elapsed
-        );
+        assert_within(&out, seconds(11.5), seed);
     }
 }
 
@@ -278,7 +275,7 @@ fn a_thin_link_is_filled_and_no_port_lost() {
         let link = Some(Link::new(1_500.0, 150));
         let (out, model) = scan_one(model, 8_000, Options::default(), seed, link);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(6.2), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(6.2), seed);
     }
 }
 
@@ -289,11 +286,7 @@ fn a_router_out_of_flows_is_waited_for() {
     for seed in [0, 1, 2, 25, 4, 26, 126, 130] {
         let (out, model) = out_of_flows(seed, false);
         assert_open(&out, &model, seed);
-        assert!(
-            out.elapsed < seconds(45.0),
-            "seed {seed}: {:?}",
-            out.elapsed
-        );
+        assert_within(&out, seconds(45.0), seed);
     }
 }
 
@@ -314,11 +307,7 @@ fn a_burst_of_a_machine_that_is_late_has_its_canaries() {
     for seed in [76, 146, 267] {
         let (out, model) = out_of_flows(seed, true);
         assert_open(&out, &model, seed);
-        assert!(
-            out.elapsed < seconds(45.0),
-            "seed {seed}: {:?}",
-            out.elapsed
-        );
+        assert_within(&out, seconds(45.0), seed);
     }
 }
 
@@ -342,7 +331,7 @@ fn the_first_answer_tells_how_long_the_attempts_before_it_are_waited_for() {
         let last = options.initial_rtt_timeout + options.timeout;
         let (out, model) = scan_one(model, 300, options, seed, None);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < last, "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, last, seed);
     }
 }
 
@@ -378,7 +367,7 @@ fn a_firewall_that_drops_is_known_before_the_path_dies() {
         model.dead = vec![(1.0, 4.0)];
         let (out, model) = scan_one(model, 10_001, Options::default(), seed, None);
         assert_open(&out, &model, seed);
-        assert!(out.elapsed < seconds(2.0), "seed {seed}: {:?}", out.elapsed);
+        assert_within(&out, seconds(2.0), seed);
     }
 }
 
