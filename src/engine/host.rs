@@ -255,10 +255,7 @@ impl Host {
             true => CLOSE,
             false => CLOSE_LATER,
         };
-        // Not of all that was sent: a burst is not known to be met with silence before it is over.
-        let known = u64::from(self.silences) + self.counts.total();
-        let silent = self.silences >= QUIET && u64::from(self.silences) >= known / CLOSE_SHARE;
-        if silent && self.since_canary >= close && self.scarce.is_zero() {
+        if self.since_canary >= close && self.meets_silence() && self.scarce.is_zero() {
             return Some(last);
         }
         if self.quiet == 0 {
@@ -278,6 +275,13 @@ impl Host {
                 gap * LEISURE
             },
         )
+    }
+
+    /// Whether a good part of what is known of probes is silence. Not of all that were sent: a burst is not
+    /// known to be met with it before it is over.
+    fn meets_silence(&self) -> bool {
+        let silences = u64::from(self.silences);
+        self.silences >= QUIET && silences >= (silences + self.counts.total()) / CLOSE_SHARE
     }
 
     /// How long an answer is expected to take at most.
